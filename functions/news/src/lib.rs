@@ -1,0 +1,1 @@
+//! The words that the infrastructure and the runtimes share.

@@ -1,0 +1,3 @@
+//! The newsloom command.
+
+fn main() {}
