@@ -1,0 +1,7 @@
+//! Typed AWS constructs that synthesize Terraform JSON and CloudFormation.
+
+pub mod policy;
+pub mod render;
+pub mod schema;
+pub mod services;
+pub mod tree;
