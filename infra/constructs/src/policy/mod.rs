@@ -1,1 +1,7 @@
-//! To come.
+//! Who may do what: policy documents, grants, and what AWS's service authorization reference says about them.
+
+mod document;
+mod statement;
+
+pub use document::{Document, Grant};
+pub use statement::{Condition, Effect, Principal, Statement};
