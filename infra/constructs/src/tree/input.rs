@@ -23,6 +23,10 @@ impl Output {
         Self { name: name.to_owned(), value, description: None, sensitive: false }
     }
 
+    pub(crate) fn is_sensitive(&self) -> bool {
+        self.sensitive || self.value.is_sensitive()
+    }
+
     /// Says what it is, for `terraform output` and the console.
     pub fn describe(&mut self, description: impl Into<String>) -> &mut Self {
         self.description = Some(description.into());

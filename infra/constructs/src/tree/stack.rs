@@ -120,6 +120,20 @@ impl Stack {
         self.add(id, Recorded(resource))
     }
 
+    /// Records a resource at a path from the top, whatever is being built: for what grants add to.
+    pub(crate) fn resource_at(&mut self, path: &str, resource: impl Resource) -> NodeRef {
+        let current = std::mem::replace(&mut self.path, path.to_owned());
+        let node = self.resource(resource);
+        self.path = current;
+        node
+    }
+
+    /// The path of a node of any kind of this stack; nothing for another stack's.
+    pub(crate) fn path_of(&self, node: NodeRef) -> Option<&str> {
+        let own = node.stack == self.id;
+        self.nodes.get(node.index as usize).filter(|_| own).map(|node| node.path.as_str())
+    }
+
     pub(crate) fn record(&mut self, body: Body) -> NodeRef {
         let index = u32::try_from(self.nodes.len()).expect("fewer than four thousand million nodes");
         let path = self.path.clone();
