@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use crate::schema::Schemas;
 use crate::tree::{
     App, Attribute, Backend, Body, Lookup, Module, NodeRef, Parameter, Part, Problem, Pseudo, Reference, Resource,
     Stack, Text, pascal, snake,
@@ -89,6 +90,7 @@ pub(super) struct Context<'a> {
     pub(super) stack: &'a Stack,
     pub(super) names: &'a Names,
     pub(super) backend: Backend,
+    pub(super) schemas: &'a Schemas,
     pub(super) uses: RefCell<Uses>,
     /// The node that is being written, for edges and problems.
     current: Cell<Option<u32>>,
@@ -106,8 +108,8 @@ pub(super) enum Target<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(app: &'a App, stack: &'a Stack, names: &'a Names, backend: Backend) -> Self {
-        Self { app, stack, names, backend, uses: RefCell::default(), current: Cell::new(None) }
+    pub(super) fn new(app: &'a App, stack: &'a Stack, names: &'a Names, schemas: &'a Schemas) -> Self {
+        Self { app, stack, names, backend: schemas.backend(), schemas, uses: RefCell::default(), current: Cell::new(None) }
     }
 
     pub(super) fn enter(&self, node: Option<u32>) {

@@ -1,5 +1,6 @@
 //! How it is written down: Terraform's JSON syntax and CloudFormation templates. Knows no AWS service.
 
+mod checks;
 mod cloudformation;
 mod context;
 mod json;

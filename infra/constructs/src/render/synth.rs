@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
+    checks,
     cloudformation::Template,
     context::{Context, Import, Names, circle},
     output::{File, Rendered},
     terraform::{self, Files},
 };
+use crate::schema::Schemas;
 use crate::tree::{App, Backend, Body, Node, NodeRef, Problem, Problems, Properties, Reference, Resource, Stack};
 
 /// Which renderings a synth makes.
@@ -56,10 +58,11 @@ impl App {
 type Exports = BTreeMap<u16, BTreeMap<String, Reference>>;
 
 fn render(app: &App, names: &Names, backend: Backend, files: &mut Vec<File>, problems: &mut Vec<Problem>) {
+    let schemas = Schemas::new(backend);
     let mut exports = Exports::default();
     // A stack takes from those before it, so from the last to the first every export is known in time.
     for stack in app.stacks.iter().rev() {
-        let context = Context::new(app, stack, names, backend);
+        let context = Context::new(app, stack, names, &schemas);
         let wanted: Vec<Reference> = exports.remove(&stack.id).unwrap_or_default().into_values().collect();
         match backend {
             Backend::Terraform => files.extend(render_terraform(&context, &wanted)),
@@ -92,8 +95,10 @@ fn render_terraform(context: &Context<'_>, exports: &[Reference]) -> Vec<File> {
             return;
         }
         let mut arguments = overridden(context, described, resource.terraform());
+        checks::add_tags(context, described, &types, &mut arguments);
+        checks::properties(context, &types, &arguments);
         terraform::meta_arguments(context, described, resource.is_stateful(), &mut arguments);
-        files.add(context, node, &types, &arguments);
+        files.add(context, node, &types, arguments);
     });
     let directory = if context.app.stacks.len() > 1 { context.stack.name.as_str() } else { "" };
     files.finish(context, directory, exports)
@@ -106,7 +111,9 @@ fn render_cloudformation(context: &Context<'_>, exports: &[Reference]) -> File {
         if types.cloudformation.is_empty() {
             return;
         }
-        let properties = overridden(context, described, resource.cloudformation());
+        let mut properties = overridden(context, described, resource.cloudformation());
+        checks::add_tags(context, described, &types, &mut properties);
+        checks::properties(context, &types, &properties);
         template.add(context, node, &types, resource.is_stateful(), properties);
     });
     template.finish(context, exports)

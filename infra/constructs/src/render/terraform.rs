@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    checks,
     context::{Context, Import, Piece, Target},
     json::{self, Dialect, Lines},
     output::File,
 };
+use crate::schema::Kind;
 use crate::tree::{
     Backend, Block, Body, Node, NodeRef, Properties, Pseudo, Reference, Removal, State, Text, Types, Value, snake,
 };
@@ -39,8 +41,11 @@ pub(super) struct Files {
 
 impl Files {
     /// Adds a resource, data source or ephemeral resource with its finished arguments.
-    pub(super) fn add(&mut self, context: &Context<'_>, node: NodeRef, types: &Types, arguments: &Properties) {
-        self.block(context, &types.service, keyword(types.block), &types.terraform, context.name(node), arguments);
+    pub(super) fn add(&mut self, context: &Context<'_>, node: NodeRef, types: &Types, arguments: Properties) {
+        // Terraform reads a property called `//` as a comment.
+        let mut body = Properties::default().set("//", context.stack.nodes[node.index as usize].path.clone());
+        body.append(arguments);
+        self.block(context, &types.service, keyword(types.block), &types.terraform, context.name(node), &body);
     }
 
     fn block(&mut self, context: &Context<'_>, file: &str, keyword: &'static str, kind: &str, name: &str, body: &Properties) {
@@ -96,6 +101,7 @@ impl Files {
             context.enter(Some(index));
             let name = context.name(NodeRef { stack: context.stack.id, index });
             let service = lookup.terraform.split('_').nth(1).unwrap_or("main");
+            checks::against(context, Kind::Data, lookup.terraform, &lookup.arguments);
             self.block(context, service, "data", lookup.terraform, name, &lookup.arguments);
         }
         context.enter(None);
@@ -353,6 +359,7 @@ fn provider_settings(context: &Context<'_>) -> String {
         main.insert(name.to_owned(), value.clone());
     }
     let main = main.set_some("default_tags", tags.clone());
+    checks::against(context, Kind::Provider, "aws", &main);
     let mut configurations = vec![Value::Map(main)];
     for (alias, settings) in &app.aliases {
         let mut one = Properties::default().set("alias", *alias);
