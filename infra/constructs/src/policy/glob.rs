@@ -98,12 +98,23 @@ impl Pattern {
         let mut rest = template;
         while let Some(start) = rest.find("${") {
             let Some(length) = rest[start..].find('}') else { break };
-            self.0.extend(rest[..start].chars().map(step));
+            self.push_literal(&rest[..start]);
             let offset = template.len() - rest.len() + start;
             self.push_gap(without(offset, &rest[start + 2..start + length]));
             rest = &rest[start + length + 1..];
         }
-        self.0.extend(rest.chars().map(step));
+        self.push_literal(rest);
+    }
+
+    /// A star between an ARN's first colons stays between them: `arn:aws:logs:*:*:log-group:news`.
+    fn push_literal(&mut self, literal: &str) {
+        let mut colons = self.0.iter().filter(|step| **step == Step::Char(':')).count();
+        let mut characters = literal.chars().peekable();
+        while let Some(character) = characters.next() {
+            colons += usize::from(character == ':');
+            let stays = character == '*' && colons < 5 && characters.peek() == Some(&':');
+            self.0.push(if stays { Step::Any(NAME) } else { step(character) });
+        }
     }
 
     fn push_gap(&mut self, without: &'static str) {
