@@ -46,11 +46,10 @@ impl Pattern {
             match (part, template(part)) {
                 (Part::Literal(literal), _) => pattern.push_template(literal, |_, _| NAME),
                 (_, Some(template)) => pattern.push_template(&template, |_, _| NAME),
-                (Part::Pseudo(_), None) => pattern.push_gap(NAME),
                 (Part::Reference(reference), None) if reference.attribute.kind == "arn" => {
                     pattern.0.push(Step::Any(""));
                 }
-                (Part::Reference(_), None) => pattern.push_gap(NAME),
+                (Part::Pseudo(_) | Part::Reference(_), None) => pattern.push_gap(NAME),
             }
         }
         pattern

@@ -6,7 +6,7 @@ use crate::tree::{Access, Attribute, Kind, NodeRef, Ref};
 const STREAM: &str = "arn:aws:kinesis:eu-west-1:111122223333:stream/news";
 const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/articles";
 
-fn found(role: Use, statement: Json) -> Vec<String> {
+fn found(role: Use, statement: &Json) -> Vec<String> {
     let document = json!({"Version": "2012-10-17", "Statement": [statement]});
     check(&document.into(), role, &|_| None).iter().map(ToString::to_string).collect()
 }
@@ -21,8 +21,9 @@ fn with(mut statement: Json, element: &str, value: Json) -> Json {
 }
 
 /// Asserts that the only finding begins with what is expected; an empty expectation is no finding.
-fn expect(role: Use, statement: Json, expected: &str) {
-    let findings = found(role, statement.clone());
+fn expect(role: Use, statement: impl Into<Json>, expected: &str) {
+    let statement = statement.into();
+    let findings = found(role, &statement);
     let fits = match findings.as_slice() {
         [] => expected.is_empty(),
         [only] => !expected.is_empty() && only.starts_with(expected),
