@@ -9,6 +9,8 @@ mod keys;
 mod principals;
 mod resources;
 #[cfg(test)]
+mod right_tests;
+#[cfg(test)]
 mod tests;
 
 use std::{borrow::Cow, fmt};

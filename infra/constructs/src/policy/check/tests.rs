@@ -11,17 +11,17 @@ fn found(role: Use, statement: &Json) -> Vec<String> {
     check(&document.into(), role, &|_| None).iter().map(ToString::to_string).collect()
 }
 
-fn allow(action: impl Into<Json>, resource: impl Into<Json>) -> Json {
+pub(super) fn allow(action: impl Into<Json>, resource: impl Into<Json>) -> Json {
     json!({"Effect": "Allow", "Action": action.into(), "Resource": resource.into()})
 }
 
-fn with(mut statement: Json, element: &str, value: Json) -> Json {
+pub(super) fn with(mut statement: Json, element: &str, value: Json) -> Json {
     statement[element] = value;
     statement
 }
 
 /// Asserts that the only finding begins with what is expected; an empty expectation is no finding.
-fn expect(role: Use, statement: impl Into<Json>, expected: &str) {
+pub(super) fn expect(role: Use, statement: impl Into<Json>, expected: &str) {
     let statement = statement.into();
     let findings = found(role, &statement);
     let fits = match findings.as_slice() {
