@@ -32,9 +32,7 @@ fn findings(name: &str, document: serde_json::Value) -> Vec<String> {
 }
 
 fn shown(findings: Vec<Finding>) -> Vec<String> {
-    let shown = findings
-        .into_iter()
-        .map(|finding| format!("{}: {}", finding.path, finding.message));
+    let shown = findings.into_iter().map(|finding| format!("{}: {}", finding.path, finding.message));
     shown.collect()
 }
 
@@ -82,9 +80,7 @@ mod packs {
                 }
             }
             let patterns: read::Patterns = schemas.patterns.take();
-            let failing = patterns
-                .into_values()
-                .filter(|pattern| pattern.regex().is_none());
+            let failing = patterns.into_values().filter(|pattern| pattern.regex().is_none());
             broken.extend(failing.map(|pattern| pattern.text().to_owned()));
         }
         assert_eq!(broken, [""; 0]);
@@ -99,9 +95,7 @@ mod packs {
     #[test]
     fn a_far_name_has_no_near_one() {
         let schemas = Schemas::new(Backend::Terraform);
-        let unknown = schemas
-            .find(Kind::Resource, "google_storage_bucket")
-            .unwrap_err();
+        let unknown = schemas.find(Kind::Resource, "google_storage_bucket").unwrap_err();
         assert_eq!(unknown.to_string(), "unknown type `google_storage_bucket`");
     }
 
@@ -156,10 +150,7 @@ mod terraform {
     #[test]
     fn one_block_is_an_object_or_a_list_of_one() {
         let mode = json!({"stream_mode": "ON_DEMAND"});
-        good(
-            "aws_kinesis_stream",
-            json!({"name": "n", "stream_mode_details": [mode]}),
-        );
+        good("aws_kinesis_stream", json!({"name": "n", "stream_mode_details": [mode]}));
         bad(
             "aws_kinesis_stream",
             json!({"name": "n", "stream_mode_details": [mode, mode]}),
@@ -196,10 +187,7 @@ mod terraform {
         bad(
             "aws_lambda_function",
             json!({"function_name": "f", "role": "arn:aws:iam::1:role/r", "filename": "f.zip", "s3_bucket": "b"}),
-            [
-                "filename: filename and s3_bucket exclude each other",
-                "s3_bucket: s3_bucket needs s3_key",
-            ],
+            ["filename: filename and s3_bucket exclude each other", "s3_bucket: s3_bucket needs s3_key"],
         );
         bad(
             "aws_lambda_function",
@@ -231,11 +219,7 @@ mod terraform {
     fn members_of_an_object_attribute_are_all_named() {
         let rule = json!([{"from_port": 443, "to_port": 443, "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"],
             "description": null, "ipv6_cidr_blocks": null, "prefix_list_ids": null, "security_groups": null}]);
-        bad(
-            "aws_security_group",
-            json!({"name": "n", "ingress": rule}),
-            ["ingress[0].self: self is missing"],
-        );
+        bad("aws_security_group", json!({"name": "n", "ingress": rule}), ["ingress[0].self: self is missing"]);
     }
 
     #[test]
@@ -243,10 +227,7 @@ mod terraform {
         let schemas = Schemas::new(Backend::Terraform);
         let aws = schemas.find(Kind::Provider, "aws").unwrap();
         let written = properties(json!({"alias": "west", "region": "us-west-2", "regoin": "x"}));
-        assert_eq!(
-            shown(check(&aws, &written, &())),
-            ["regoin: unknown property `regoin`; did you mean `region`?"]
-        );
+        assert_eq!(shown(check(&aws, &written, &())), ["regoin: unknown property `regoin`; did you mean `region`?"]);
     }
 }
 
@@ -267,10 +248,7 @@ mod cloudformation {
         bad(
             "AWS::Lambda::Function",
             json!({"Code": {"S3Bucket": "code", "S3Key": "f.zip"}, "Timeout": 1.5}),
-            [
-                "Timeout: Timeout is 1.5; a whole number is needed",
-                "Role: Role is missing",
-            ],
+            ["Timeout: Timeout is 1.5; a whole number is needed", "Role: Role is missing"],
         );
     }
 
@@ -283,10 +261,7 @@ mod cloudformation {
                 "Name": {"Ref": "Name"}, "RetentionPeriodHours": 24
             }),
         );
-        good(
-            "AWS::Kinesis::Stream",
-            json!({"Name": "{{resolve:ssm:/news/stream}}"}),
-        );
+        good("AWS::Kinesis::Stream", json!({"Name": "{{resolve:ssm:/news/stream}}"}));
     }
 
     #[test]
@@ -294,9 +269,7 @@ mod cloudformation {
         bad(
             "AWS::EC2::Subnet",
             json!({"VpcId": "vpc-1"}),
-            [
-                "CidrBlock: at least one of CidrBlock, Ipv4IpamPoolId, Ipv6CidrBlock, Ipv6IpamPoolId is needed",
-            ],
+            ["CidrBlock: at least one of CidrBlock, Ipv4IpamPoolId, Ipv6CidrBlock, Ipv6IpamPoolId is needed"],
         );
         bad(
             "AWS::CloudWatch::Alarm",
@@ -311,27 +284,20 @@ mod cloudformation {
         bad(
             "AWS::IAM::Role",
             json!({"AssumeRolePolicyDocument": {}, "ManagedPolicyArns": [policy, policy]}),
-            [
-                "ManagedPolicyArns[1]: ManagedPolicyArns[1] is the same as ManagedPolicyArns[0]; \
-              each may be there once",
-            ],
+            ["ManagedPolicyArns[1]: ManagedPolicyArns[1] is the same as ManagedPolicyArns[0]; \
+              each may be there once"],
         );
     }
 
     #[test]
     fn a_policy_is_an_object_or_a_string() {
         let policy = json!({"Version": "2012-10-17", "Statement": []});
-        good(
-            "AWS::IAM::Role",
-            json!({"AssumeRolePolicyDocument": policy}),
-        );
+        good("AWS::IAM::Role", json!({"AssumeRolePolicyDocument": policy}));
         good("AWS::IAM::Role", json!({"AssumeRolePolicyDocument": "{}"}));
         bad(
             "AWS::IAM::Role",
             json!({"AssumeRolePolicyDocument": 1}),
-            [
-                "AssumeRolePolicyDocument: AssumeRolePolicyDocument is the number 1; an object is needed",
-            ],
+            ["AssumeRolePolicyDocument: AssumeRolePolicyDocument is the number 1; an object is needed"],
         );
     }
 }
@@ -350,26 +316,15 @@ mod references {
         }
     }
 
-    fn found(
-        target: &'static str,
-        name: &str,
-        property: &'static str,
-        value: Value,
-    ) -> Vec<String> {
+    fn found(target: &'static str, name: &str, property: &'static str, value: Value) -> Vec<String> {
         let properties = Properties::default().set(property, value);
         let findings = check(&schema(name), &properties, &AllTo(target));
-        let about = findings
-            .into_iter()
-            .filter(|finding| finding.path == property);
+        let about = findings.into_iter().filter(|finding| finding.path == property);
         about.map(|finding| finding.message).collect()
     }
 
     fn value(attribute: Attribute) -> Value {
-        Reference {
-            node: NODE,
-            attribute,
-        }
-        .into()
+        Reference { node: NODE, attribute }.into()
     }
 
     #[test]
@@ -377,111 +332,62 @@ mod references {
         let arn = value(Attribute::arn("arnn", Access::GetAtt("ARN")));
         assert_eq!(
             found("aws_iam_role", "aws_lambda_function", "role", arn.clone()),
-            [
-                "role is a reference to `arnn`, which aws_iam_role does not have; did you mean `arn`?"
-            ]
+            ["role is a reference to `arnn`, which aws_iam_role does not have; did you mean `arn`?"]
         );
         assert_eq!(
             found("AWS::IAM::Role", "AWS::Lambda::Function", "Role", arn),
-            [
-                "Role is a reference to `ARN`, which AWS::IAM::Role does not have; did you mean `Arn`?"
-            ]
+            ["Role is a reference to `ARN`, which AWS::IAM::Role does not have; did you mean `Arn`?"]
         );
     }
 
     #[test]
     fn a_list_does_not_fit_where_a_string_belongs() {
-        let list = value(Attribute::other(
-            "instances[0].endpoints",
-            Access::GetAtt("AmqpEndpoints"),
-        ));
+        let list = value(Attribute::other("instances[0].endpoints", Access::GetAtt("AmqpEndpoints")));
         assert_eq!(
             found("aws_mq_broker", "aws_ssm_parameter", "value", list.clone()),
             ["value is a reference to `instances[0].endpoints`, a list; a string is needed"]
         );
         assert_eq!(
-            found(
-                "AWS::AmazonMQ::Broker",
-                "AWS::SSM::Parameter",
-                "Value",
-                list
-            ),
+            found("AWS::AmazonMQ::Broker", "AWS::SSM::Parameter", "Value", list),
             ["Value is a reference to `AmqpEndpoints`, a list; a string is needed"]
         );
-        let one = value(Attribute::other(
-            "instances[0].endpoints[0]",
-            Access::Select(0, "AmqpEndpoints"),
-        ));
-        assert_eq!(
-            found("aws_mq_broker", "aws_ssm_parameter", "value", one.clone()),
-            [""; 0]
-        );
-        assert_eq!(
-            found("AWS::AmazonMQ::Broker", "AWS::SSM::Parameter", "Value", one),
-            [""; 0]
-        );
+        let one = value(Attribute::other("instances[0].endpoints[0]", Access::Select(0, "AmqpEndpoints")));
+        assert_eq!(found("aws_mq_broker", "aws_ssm_parameter", "value", one.clone()), [""; 0]);
+        assert_eq!(found("AWS::AmazonMQ::Broker", "AWS::SSM::Parameter", "Value", one), [""; 0]);
     }
 
     #[test]
     fn a_list_does_not_fit_inside_a_string() {
         let list = Attribute::other("subnet_ids", Access::None);
-        let text = Text::from("ids: ")
-            + Reference {
-                node: NODE,
-                attribute: list,
-            };
+        let text = Text::from("ids: ") + Reference { node: NODE, attribute: list };
         let expected = "value is a reference to `subnet_ids`, a list; a string is needed";
-        assert_eq!(
-            found("aws_mq_broker", "aws_ssm_parameter", "value", text.into()),
-            [expected]
-        );
+        assert_eq!(found("aws_mq_broker", "aws_ssm_parameter", "value", text.into()), [expected]);
     }
 
     #[test]
     fn a_name_where_an_arn_belongs_is_a_finding() {
         let name = value(Attribute::name("name", Access::Ref));
         let expected = "takes an ARN; the reference is a name";
-        assert_eq!(
-            found("aws_iam_role", "aws_lambda_function", "role", name.clone()),
-            [format!("role {expected}")]
-        );
-        assert_eq!(
-            found("AWS::IAM::Role", "AWS::Lambda::Function", "Role", name),
-            [format!("Role {expected}")]
-        );
+        assert_eq!(found("aws_iam_role", "aws_lambda_function", "role", name.clone()), [format!("role {expected}")]);
+        assert_eq!(found("AWS::IAM::Role", "AWS::Lambda::Function", "Role", name), [format!("Role {expected}")]);
     }
 
     #[test]
     fn an_arn_where_a_name_belongs_is_a_finding_unless_it_is_taken_too() {
         let arn = value(Attribute::arn("arn", Access::GetAtt("Arn")));
         assert_eq!(
-            found(
-                "aws_kinesis_stream",
-                "aws_kinesis_stream",
-                "name",
-                arn.clone()
-            ),
+            found("aws_kinesis_stream", "aws_kinesis_stream", "name", arn.clone()),
             ["name takes no ARN; the reference is one"]
         );
         let mapping = "aws_lambda_event_source_mapping";
-        assert_eq!(
-            found("aws_lambda_function", mapping, "function_name", arn.clone()),
-            [""; 0]
-        );
+        assert_eq!(found("aws_lambda_function", mapping, "function_name", arn.clone()), [""; 0]);
         let permission = "AWS::Lambda::Permission";
-        assert_eq!(
-            found("AWS::Lambda::Function", permission, "FunctionName", arn),
-            [""; 0]
-        );
+        assert_eq!(found("AWS::Lambda::Function", permission, "FunctionName", arn), [""; 0]);
     }
 
     #[test]
     fn a_joined_text_is_a_string() {
-        let text = Text::from("1")
-            + Reference {
-                node: NODE,
-                attribute: Attribute::id("id", Access::Ref),
-            };
+        let text = Text::from("1") + Reference { node: NODE, attribute: Attribute::id("id", Access::Ref) };
         assert_eq!(
             found("aws_vpc", "aws_mq_broker", "subnet_ids", text.into()),
             ["subnet_ids is a string; a list is needed"]

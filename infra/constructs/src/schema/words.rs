@@ -20,10 +20,7 @@ pub(super) fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<
 
 /// `RetentionPeriod` and `retention_period` are one name to a reader.
 fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|char| char.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// `a, b, c`, or the first few and how many more.

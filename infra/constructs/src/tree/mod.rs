@@ -19,6 +19,5 @@ pub use stack::{Backend, NodeRef, Stack};
 pub use text::{Access, Arn, Attribute, Id, Kind, Name, Other, Part, Pseudo, Ref, Reference, Text, Url};
 pub use value::{Properties, Value};
 
-
 pub(crate) use names::{pascal, snake};
 pub(crate) use stack::{Body, Node};
