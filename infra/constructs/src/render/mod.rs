@@ -1,1 +1,12 @@
-//! To come.
+//! How it is written down: Terraform's JSON syntax and CloudFormation templates. Knows no AWS service.
+
+mod checks;
+mod cloudformation;
+mod context;
+mod json;
+mod output;
+mod synth;
+mod terraform;
+
+pub use output::{Rendered, Written};
+pub use synth::Format;

@@ -18,21 +18,13 @@ mod tests;
 use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc};
 
 pub use check::{Finding, check};
+pub use crate::tree::Backend;
 pub use references::References;
 pub use shape::{
     List, Number, Object, Pattern, Property, Relation, Schema, Shape, TagForm, Tags, Text,
 };
 
 use pack::Pack;
-
-/// Whose words a schema is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
-    /// Terraform: hashicorp/aws, random, tls, time, local, null and archive.
-    Terraform,
-    /// CloudFormation.
-    CloudFormation,
-}
 
 /// What a type is the type of. CloudFormation has resources only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,6 +82,11 @@ impl Schemas {
             found: RefCell::default(),
             patterns: RefCell::default(),
         }
+    }
+
+    /// Whose words they are in.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// The schema of a type.

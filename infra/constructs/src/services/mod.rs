@@ -1,1 +1,6 @@
-//! To come.
+//! What AWS offers: one room per service, each with its definitions, handles and both renderings.
+
+pub mod iam;
+pub mod kinesis;
+pub mod kms;
+pub mod units;

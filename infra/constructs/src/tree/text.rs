@@ -223,6 +223,11 @@ impl Text {
         }
     }
 
+    /// Whether a part of it must not be shown.
+    pub fn is_sensitive(&self) -> bool {
+        self.parts().iter().any(|part| matches!(part, Part::Reference(reference) if reference.attribute.sensitive))
+    }
+
     fn into_parts(self) -> Vec<Part> {
         match self.0 {
             TextForm::One(part) => vec![part],

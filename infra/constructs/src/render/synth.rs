@@ -1,0 +1,144 @@
+//! From an app to files: render, check, and report every problem.
+
+use std::collections::BTreeMap;
+
+use super::{
+    checks,
+    cloudformation::Template,
+    context::{Context, Import, Names, circle},
+    output::{File, Rendered},
+    terraform::{self, Files},
+};
+use crate::schema::Schemas;
+use crate::tree::{App, Backend, Body, Node, NodeRef, Problem, Problems, Properties, Reference, Resource, Stack};
+
+/// Which renderings a synth makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Terraform JSON only.
+    Terraform,
+    /// CloudFormation templates only.
+    CloudFormation,
+    /// Both, the default.
+    #[default]
+    All,
+}
+
+impl Format {
+    fn backends(self) -> &'static [Backend] {
+        match self {
+            Self::Terraform => &[Backend::Terraform],
+            Self::CloudFormation => &[Backend::CloudFormation],
+            Self::All => &[Backend::Terraform, Backend::CloudFormation],
+        }
+    }
+}
+
+impl App {
+    /// Renders and checks everything.
+    ///
+    /// # Errors
+    /// Every problem of every stack: what constructs reported, and what the providers' schemas and the
+    /// service authorization reference say of the result.
+    pub fn synth(&self, format: Format) -> Result<Rendered, Problems> {
+        let mut problems: Vec<Problem> = self.problems().cloned().collect();
+        let names = Names::of(self);
+        for stack in &self.stacks {
+            problems.extend(names.collisions(stack));
+        }
+        let mut files = Vec::new();
+        for backend in format.backends() {
+            render(self, &names, *backend, &mut files, &mut problems);
+        }
+        if problems.is_empty() { Ok(Rendered::new(files)) } else { Err(Problems::new(problems)) }
+    }
+}
+
+/// What later stacks take from each stack.
+type Exports = BTreeMap<u16, BTreeMap<String, Reference>>;
+
+fn render(app: &App, names: &Names, backend: Backend, files: &mut Vec<File>, problems: &mut Vec<Problem>) {
+    let schemas = Schemas::new(backend);
+    let mut exports = Exports::default();
+    // A stack takes from those before it, so from the last to the first every export is known in time.
+    for stack in app.stacks.iter().rev() {
+        let context = Context::new(app, stack, names, &schemas);
+        let wanted: Vec<Reference> = exports.remove(&stack.id).unwrap_or_default().into_values().collect();
+        match backend {
+            Backend::Terraform => files.extend(render_terraform(&context, &wanted)),
+            Backend::CloudFormation => files.push(render_cloudformation(&context, &wanted)),
+        }
+        let uses = context.uses.into_inner();
+        for Import { reference } in uses.imports.into_values() {
+            let key = format!("{:?} {}", reference.node, reference.attribute.terraform);
+            exports.entry(reference.node.stack).or_default().insert(key, reference);
+        }
+        problems.extend(uses.problems);
+        problems.extend(circle(&uses.edges, stack.nodes.len()).map(|circle| circle_problem(stack, &circle)));
+    }
+}
+
+fn circle_problem(stack: &Stack, circle: &[u32]) -> Problem {
+    let paths: Vec<&str> = circle.iter().chain(circle.first()).map(|index| stack.nodes[*index as usize].path.as_str()).collect();
+    Problem {
+        path: paths[0].to_owned(),
+        property: String::new(),
+        message: format!("refers to itself in a circle: {}", paths.join(" → ")),
+    }
+}
+
+fn render_terraform(context: &Context<'_>, exports: &[Reference]) -> Vec<File> {
+    let mut files = Files::default();
+    each_resource(context, |node, described, resource| {
+        let types = resource.types();
+        if types.terraform.is_empty() {
+            return;
+        }
+        let mut arguments = overridden(context, described, resource.terraform());
+        checks::add_tags(context, described, &types, &mut arguments);
+        checks::properties(context, &types, &arguments);
+        terraform::meta_arguments(context, described, resource.is_stateful(), &mut arguments);
+        files.add(context, node, &types, arguments);
+    });
+    let directory = if context.app.stacks.len() > 1 { context.stack.name.as_str() } else { "" };
+    files.finish(context, directory, exports)
+}
+
+fn render_cloudformation(context: &Context<'_>, exports: &[Reference]) -> File {
+    let mut template = Template::default();
+    each_resource(context, |node, described, resource| {
+        let types = resource.types();
+        if types.cloudformation.is_empty() {
+            return;
+        }
+        let mut properties = overridden(context, described, resource.cloudformation());
+        checks::add_tags(context, described, &types, &mut properties);
+        checks::properties(context, &types, &properties);
+        template.add(context, node, &types, resource.is_stateful(), properties);
+    });
+    template.finish(context, exports)
+}
+
+fn each_resource(context: &Context<'_>, mut visit: impl FnMut(NodeRef, &Node, &dyn Resource)) {
+    for (index, node) in (0..).zip(&context.stack.nodes) {
+        let Body::Resource(resource) = &node.body else { continue };
+        context.enter(Some(index));
+        visit(NodeRef { stack: context.stack.id, index }, node, resource.as_ref());
+    }
+    context.enter(None);
+}
+
+fn overridden(context: &Context<'_>, node: &Node, properties: Properties) -> Properties {
+    let own = node.overrides.iter().filter(|change| change.backend == context.backend);
+    let mut whole = crate::tree::Value::Map(properties);
+    for change in own {
+        let path: Vec<&str> = change.path.split('.').collect();
+        if let Err(message) = whole.set_at(&path, change.value.clone()) {
+            context.problem(change.path, format!("can't be overridden: {message}"));
+        }
+    }
+    match whole {
+        crate::tree::Value::Map(properties) => properties,
+        _ => Properties::default(),
+    }
+}
