@@ -88,12 +88,11 @@ impl Checker<'_> {
 
     fn value(&mut self, place: &Place<'_>, shape: &Shape, value: &Value) {
         match (shape, value) {
-            (_, Value::Null) => {}
+            (_, Value::Null) | (Shape::Bool, Value::Bool(_)) => {}
             (Shape::Any, _) => self.loose(place, value),
             (_, Value::Map(fields)) if self.is_intrinsic(fields) => self.loose(place, value),
             (Shape::OneOf(shapes), _) => self.one_of(place, shapes, value),
             (_, Value::Text(text)) if text.literal().is_none() => self.made(place, shape, text),
-            (Shape::Bool, Value::Bool(_)) => {}
             #[allow(clippy::cast_precision_loss)] // limits are far below 2^53
             (Shape::Number(limits), Value::Integer(number)) => {
                 self.number(place, limits, *number as f64);
@@ -264,9 +263,8 @@ fn wrong_type(place: &Place<'_>, shape: &Shape, value: &Value) -> String {
 /// The first thing wrong with a literal.
 fn complaint(limits: &Text, literal: &str) -> Option<String> {
     let given = words::quoted(literal);
-    let same = |known: &String| match limits.ignore_case {
-        true => known.eq_ignore_ascii_case(literal),
-        false => known == literal,
+    let same = |known: &String| {
+        known == literal || limits.ignore_case && known.eq_ignore_ascii_case(literal)
     };
     if !limits.enumeration.is_empty() && !limits.enumeration.iter().any(same) {
         let allowed = words::allowed(literal, &limits.enumeration);
@@ -285,8 +283,15 @@ fn complaint(limits: &Text, literal: &str) -> Option<String> {
         [only] if only == "arn" && !literal.is_empty() && !literal.starts_with("arn:") => {
             Some(format!("is {given}; an ARN is needed"))
         }
+        [only] if only == "json" && !literal.is_empty() && !is_json(literal) => {
+            Some(format!("is {given}; a JSON document is needed"))
+        }
         _ => None,
     }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// Where a value is. Written out only when something is found.

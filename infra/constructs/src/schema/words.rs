@@ -27,11 +27,11 @@ fn plain(name: &str) -> String {
 pub(super) fn listed<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     let shown = items.len().min(MOST_NAMES);
-    let mut text = items[..shown].join(", ");
-    if items.len() > shown {
-        text.push_str(&format!(" and {} more", items.len() - shown));
+    let text = items[..shown].join(", ");
+    match items.len() - shown {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
-    text
 }
 
 /// The values allowed, those most like `given` first.
