@@ -263,9 +263,7 @@ fn wrong_type(place: &Place<'_>, shape: &Shape, value: &Value) -> String {
 /// The first thing wrong with a literal.
 fn complaint(limits: &Text, literal: &str) -> Option<String> {
     let given = words::quoted(literal);
-    let same = |known: &String| {
-        known == literal || limits.ignore_case && known.eq_ignore_ascii_case(literal)
-    };
+    let same = |known: &String| known == literal || limits.ignore_case && known.eq_ignore_ascii_case(literal);
     if !limits.enumeration.is_empty() && !limits.enumeration.iter().any(same) {
         let allowed = words::allowed(literal, &limits.enumeration);
         return Some(format!("is {given}; {allowed}"));

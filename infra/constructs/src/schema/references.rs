@@ -45,11 +45,7 @@ impl<'a> Judge<'a> {
             _ => None,
         });
         // An expression is code: it may take a list apart.
-        let into = if text.is_expression() {
-            Shape::Any
-        } else {
-            Shape::Text(Text::default())
-        };
+        let into = if text.is_expression() { Shape::Any } else { Shape::Text(Text::default()) };
         let wrong = |reference| self.yields(place, &into, reference);
         references.into_iter().find_map(wrong).or_else(|| {
             let fits = text.is_expression() || class(shape).is_none_or(|class| class == Class::Scalar);

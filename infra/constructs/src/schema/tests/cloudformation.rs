@@ -16,10 +16,7 @@ fn ranges_patterns_and_requirements_are_held() {
     bad(
         "AWS::Lambda::Function",
         json!({"Code": {"S3Bucket": "code", "S3Key": "f.zip"}, "Timeout": 1.5}),
-        [
-            "Timeout: Timeout is 1.5; a whole number is needed",
-            "Role: Role is missing",
-        ],
+        ["Timeout: Timeout is 1.5; a whole number is needed", "Role: Role is missing"],
     );
 }
 
@@ -32,10 +29,7 @@ fn functions_and_dynamic_references_stand_for_values() {
             "Name": {"Ref": "Name"}, "RetentionPeriodHours": 24
         }),
     );
-    good(
-        "AWS::Kinesis::Stream",
-        json!({"Name": "{{resolve:ssm:/news/stream}}"}),
-    );
+    good("AWS::Kinesis::Stream", json!({"Name": "{{resolve:ssm:/news/stream}}"}));
 }
 
 #[test]
@@ -43,9 +37,7 @@ fn alternatives_are_told_together() {
     bad(
         "AWS::EC2::Subnet",
         json!({"VpcId": "vpc-1"}),
-        [
-            "CidrBlock: at least one of CidrBlock, Ipv4IpamPoolId, Ipv6CidrBlock, Ipv6IpamPoolId is needed",
-        ],
+        ["CidrBlock: at least one of CidrBlock, Ipv4IpamPoolId, Ipv6CidrBlock, Ipv6IpamPoolId is needed"],
     );
     bad(
         "AWS::CloudWatch::Alarm",
@@ -60,20 +52,15 @@ fn a_list_without_repetition_is_held_to_it() {
     bad(
         "AWS::IAM::Role",
         json!({"AssumeRolePolicyDocument": {}, "ManagedPolicyArns": [policy, policy]}),
-        [
-            "ManagedPolicyArns[1]: ManagedPolicyArns[1] is the same as ManagedPolicyArns[0]; \
-          each may be there once",
-        ],
+        ["ManagedPolicyArns[1]: ManagedPolicyArns[1] is the same as ManagedPolicyArns[0]; \
+          each may be there once"],
     );
 }
 
 #[test]
 fn a_policy_is_an_object_or_a_string() {
     let policy = json!({"Version": "2012-10-17", "Statement": []});
-    good(
-        "AWS::IAM::Role",
-        json!({"AssumeRolePolicyDocument": policy}),
-    );
+    good("AWS::IAM::Role", json!({"AssumeRolePolicyDocument": policy}));
     good("AWS::IAM::Role", json!({"AssumeRolePolicyDocument": "{}"}));
     bad(
         "AWS::IAM::Role",
@@ -84,8 +71,5 @@ fn a_policy_is_an_object_or_a_string() {
 
 #[test]
 fn a_document_without_a_type_may_be_an_object() {
-    good(
-        "AWS::IAM::ManagedPolicy",
-        json!({"PolicyDocument": {"Statement": []}}),
-    );
+    good("AWS::IAM::ManagedPolicy", json!({"PolicyDocument": {"Statement": []}}));
 }

@@ -16,11 +16,7 @@ const BACKENDS: [Backend; 2] = [Backend::Terraform, Backend::CloudFormation];
 const KINDS: [Kind; 4] = [Kind::Resource, Kind::Data, Kind::Ephemeral, Kind::Provider];
 
 fn schema(name: &str) -> Rc<Schema> {
-    let backend = if name.contains("::") {
-        Backend::CloudFormation
-    } else {
-        Backend::Terraform
-    };
+    let backend = if name.contains("::") { Backend::CloudFormation } else { Backend::Terraform };
     let schemas = Schemas::new(backend);
     schemas.find(Kind::Resource, name).unwrap()
 }
@@ -38,9 +34,7 @@ fn findings(name: &str, document: serde_json::Value) -> Vec<String> {
 }
 
 fn shown(findings: Vec<Finding>) -> Vec<String> {
-    let shown = findings
-        .into_iter()
-        .map(|finding| format!("{}: {}", finding.path, finding.message));
+    let shown = findings.into_iter().map(|finding| format!("{}: {}", finding.path, finding.message));
     shown.collect()
 }
 

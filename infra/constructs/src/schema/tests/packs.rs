@@ -33,9 +33,7 @@ fn every_pattern_compiles() {
             }
         }
         let patterns: read::Patterns = schemas.patterns.take();
-        let failing = patterns
-            .into_values()
-            .filter(|pattern| pattern.regex().is_none());
+        let failing = patterns.into_values().filter(|pattern| pattern.regex().is_none());
         broken.extend(failing.map(|pattern| pattern.text().to_owned()));
     }
     assert_eq!(broken, [""; 0]);
@@ -50,9 +48,7 @@ fn a_kind_the_backend_does_not_have_is_unknown() {
 #[test]
 fn a_far_name_has_no_near_one() {
     let schemas = Schemas::new(Backend::Terraform);
-    let unknown = schemas
-        .find(Kind::Resource, "google_storage_bucket")
-        .unwrap_err();
+    let unknown = schemas.find(Kind::Resource, "google_storage_bucket").unwrap_err();
     assert_eq!(unknown.to_string(), "unknown type `google_storage_bucket`");
 }
 

@@ -37,10 +37,7 @@ fn all_findings_are_told_in_order() {
 #[test]
 fn one_block_is_an_object_or_a_list_of_one() {
     let mode = json!({"stream_mode": "ON_DEMAND"});
-    good(
-        "aws_kinesis_stream",
-        json!({"name": "n", "stream_mode_details": [mode]}),
-    );
+    good("aws_kinesis_stream", json!({"name": "n", "stream_mode_details": [mode]}));
     bad(
         "aws_kinesis_stream",
         json!({"name": "n", "stream_mode_details": [mode, mode]}),
@@ -65,11 +62,7 @@ fn case_counts_unless_the_provider_ignores_it() {
         })
     };
     good("aws_mq_broker", broker("RabbitMQ"));
-    bad(
-        "aws_mq_broker",
-        broker("Kafka"),
-        ["engine_type: engine_type is \"Kafka\"; allowed are RABBITMQ, ACTIVEMQ"],
-    );
+    bad("aws_mq_broker", broker("Kafka"), ["engine_type: engine_type is \"Kafka\"; allowed are RABBITMQ, ACTIVEMQ"]);
 }
 
 #[test]
@@ -77,10 +70,7 @@ fn arguments_that_exclude_or_need_each_other_are_told() {
     bad(
         "aws_lambda_function",
         json!({"function_name": "f", "role": "arn:aws:iam::1:role/r", "filename": "f.zip", "s3_bucket": "b"}),
-        [
-            "filename: filename and s3_bucket exclude each other",
-            "s3_bucket: s3_bucket needs s3_key",
-        ],
+        ["filename: filename and s3_bucket exclude each other", "s3_bucket: s3_bucket needs s3_key"],
     );
     bad(
         "aws_lambda_function",
@@ -112,11 +102,7 @@ fn nested_paths_name_the_element() {
 fn members_of_an_object_attribute_are_all_named() {
     let rule = json!([{"from_port": 443, "to_port": 443, "protocol": "tcp", "cidr_blocks": ["0.0.0.0/0"],
         "description": null, "ipv6_cidr_blocks": null, "prefix_list_ids": null, "security_groups": null}]);
-    bad(
-        "aws_security_group",
-        json!({"name": "n", "ingress": rule}),
-        ["ingress[0].self: self is missing"],
-    );
+    bad("aws_security_group", json!({"name": "n", "ingress": rule}), ["ingress[0].self: self is missing"]);
 }
 
 #[test]
@@ -124,10 +110,7 @@ fn the_provider_has_a_schema_too() {
     let schemas = Schemas::new(Backend::Terraform);
     let aws = schemas.find(Kind::Provider, "aws").unwrap();
     let written = properties(json!({"alias": "west", "region": "us-west-2", "regoin": "x"}));
-    assert_eq!(
-        shown(check(&aws, &written, &())),
-        ["regoin: unknown property `regoin`; did you mean `region`?"]
-    );
+    assert_eq!(shown(check(&aws, &written, &())), ["regoin: unknown property `regoin`; did you mean `region`?"]);
 }
 
 #[test]
@@ -150,9 +133,5 @@ fn limits_of_the_api_hold_where_terraform_has_none() {
 fn a_policy_is_a_json_document() {
     let queue = |policy: &str| json!({"name": "news", "policy": policy});
     good("aws_sqs_queue", queue("{\"Statement\": []}"));
-    bad(
-        "aws_sqs_queue",
-        queue("allow all"),
-        ["policy: policy is \"allow all\"; a JSON document is needed"],
-    );
+    bad("aws_sqs_queue", queue("allow all"), ["policy: policy is \"allow all\"; a JSON document is needed"]);
 }
