@@ -1,5 +1,6 @@
 //! Who may do what: policy documents, grants, and what AWS's service authorization reference says about them.
 
+mod app;
 mod check;
 mod document;
 mod glob;

@@ -1,6 +1,7 @@
 //! What was said: apps, stacks, paths, values and references. Knows no AWS service.
 
 mod app;
+mod aspect;
 mod construct;
 mod input;
 mod names;
@@ -11,6 +12,7 @@ mod text;
 mod value;
 
 pub use app::{App, State};
+pub use aspect::Visit;
 pub use construct::{Block, Construct, Handle, Removal, Resource, Types};
 pub use input::{Lookup, Module, ModuleRef, Output, Parameter, ParameterRef};
 pub use problem::{Problem, Problems};
