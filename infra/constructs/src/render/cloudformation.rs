@@ -74,6 +74,12 @@ impl Template {
             &format!("{} {}. {}", context.app.defaults.prefix, context.stack.name, super::terraform::MARK),
         );
         let parameters = parameters(context);
+        for (name, _) in parameters.iter().filter(|(name, _)| self.resources.contains_key(*name)) {
+            context.problem(
+                "",
+                format!("a resource and a parameter are both called `{name}` in CloudFormation; rename one"),
+            );
+        }
         for (name, section) in [("Parameters", &parameters), ("Outputs", &outputs)] {
             if !section.is_empty() {
                 lines.key(&mut out, name);

@@ -98,7 +98,7 @@ fn everything_beside_resources_is_written() {
         stack.add("Vpc", Lookup::new("aws_vpc", "AWS::EC2::VPC").by("tags", Properties::default().set("Name", "main")));
     let id = crate::tree::Ref::<Other>::new(vpc, crate::tree::Attribute::id("id", Access::Ref));
     let parameter = stack.add(
-        "VpcId",
+        "Vpc2",
         Raw::resource("aws_ssm_parameter")
             .in_cloudformation("AWS::SSM::Parameter")
             .terraform("name", "vpc")
@@ -185,6 +185,17 @@ impl crate::tree::Construct for Nest {
     fn build(self, stack: &mut crate::tree::Stack) {
         stack.add("BC", Stream::on_demand().retention(Hours(24)));
     }
+}
+
+#[test]
+fn a_parameter_may_not_take_a_resources_name() {
+    let found = problems(|stack| {
+        let vpc = stack.add("Vpc", Lookup::new("aws_vpc", "AWS::EC2::VPC").by("default", true));
+        let id = crate::tree::Ref::<Other>::new(vpc, crate::tree::Attribute::id("id", Access::Ref));
+        stack.output("Vpc", id);
+        stack.add("VpcId", Stream::on_demand());
+    });
+    assert_eq!(found, "test: a resource and a parameter are both called `VpcId` in CloudFormation; rename one\n");
 }
 
 #[test]
