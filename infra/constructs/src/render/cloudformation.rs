@@ -52,7 +52,17 @@ impl Template {
         for reference in exports {
             self.add_export(context, *reference);
         }
+        // Outputs are written before parameters are counted: what they refer to may need some.
         let outputs = outputs(context);
+        let mut written_outputs = String::new();
+        json::write_object(&mut written_outputs, &outputs, 1, &CloudFormation(context));
+        let parameters = parameters(context);
+        for (name, _) in parameters.iter().filter(|(name, _)| self.resources.contains_key(*name)) {
+            context.problem(
+                "",
+                format!("a resource and a parameter are both called `{name}` in CloudFormation; rename one"),
+            );
+        }
         if self.resources.len() > MOST_RESOURCES {
             let message = format!(
                 "{} resources in one template; CloudFormation takes {MOST_RESOURCES}: use several stacks",
@@ -73,18 +83,13 @@ impl Template {
             &mut out,
             &format!("{} {}. {}", context.app.defaults.prefix, context.stack.name, super::terraform::MARK),
         );
-        let parameters = parameters(context);
-        for (name, _) in parameters.iter().filter(|(name, _)| self.resources.contains_key(*name)) {
-            context.problem(
-                "",
-                format!("a resource and a parameter are both called `{name}` in CloudFormation; rename one"),
-            );
+        if !parameters.is_empty() {
+            lines.key(&mut out, "Parameters");
+            json::write_object(&mut out, &parameters, 1, &dialect);
         }
-        for (name, section) in [("Parameters", &parameters), ("Outputs", &outputs)] {
-            if !section.is_empty() {
-                lines.key(&mut out, name);
-                json::write_object(&mut out, section, 1, &dialect);
-            }
+        if !outputs.is_empty() {
+            lines.key(&mut out, "Outputs");
+            out.push_str(&written_outputs);
         }
         lines.key(&mut out, "Resources");
         let mut inner = Lines::open(&mut out, '{', 1);
