@@ -146,6 +146,11 @@ impl<'a> Context<'a> {
         &self.app.stacks[node.stack as usize]
     }
 
+    /// A lookup that was needed and isn't among those already written.
+    pub(super) fn next_lookup(&self, done: &BTreeSet<u32>) -> Option<u32> {
+        self.uses.borrow().lookups.difference(done).next().copied()
+    }
+
     /// Reports a problem of the node that is being written.
     pub(super) fn problem(&self, property: impl Into<String>, message: impl Into<String>) {
         let path = match self.current.get() {

@@ -104,10 +104,11 @@ impl Files {
 
     /// Data sources for what exists already and has an attribute that isn't known.
     fn add_lookups(&mut self, context: &Context<'_>) {
-        let lookups = context.uses.borrow().lookups.clone();
-        for index in lookups {
-            let node = &context.stack.nodes[index as usize];
-            let Body::Lookup(lookup) = &node.body else { continue };
+        let mut done = BTreeSet::new();
+        // A lookup's arguments may need another lookup.
+        while let Some(index) = context.next_lookup(&done) {
+            done.insert(index);
+            let Body::Lookup(lookup) = &context.stack.nodes[index as usize].body else { continue };
             context.enter(Some(index));
             let name = context.name(NodeRef { stack: context.stack.id, index });
             let service = lookup.terraform.split('_').nth(1).unwrap_or("main");
