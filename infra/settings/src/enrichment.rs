@@ -211,7 +211,10 @@ pub enum Model {
 
 impl Default for Model {
     fn default() -> Self {
-        Self::Hub(HubModel::default())
+        Self::Hub(HubModel {
+            id: "ProsusAI/finbert".into(),
+            revision: "4556d13015211d73dccd3fdd39d39232506f3e43".into(),
+        })
     }
 }
 
@@ -235,7 +238,7 @@ impl Model {
 
 /// A model of the Hugging Face hub, a public one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct HubModel {
     /// Its id: `ProsusAI/finbert`, `yiyanghkust/finbert-tone`.
     #[schemars(
@@ -244,18 +247,9 @@ pub struct HubModel {
     )]
     pub id: String,
     /// A commit, a tag or a branch. A branch moves, so that two machines may judge differently:
-    /// name a commit in production.
+    /// better name a commit.
     #[schemars(regex(pattern = r"^[A-Za-z0-9_./-]{1,100}$"))]
     pub revision: String,
-}
-
-impl Default for HubModel {
-    fn default() -> Self {
-        Self {
-            id: "ProsusAI/finbert".into(),
-            revision: "main".into(),
-        }
-    }
 }
 
 /// A model in S3.

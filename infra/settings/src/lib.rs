@@ -3,14 +3,21 @@
 //! The types are the reference: their comments become `newsloom.schema.json`, which editors show,
 //! and every file is checked against it before it becomes [`Settings`].
 
+mod check;
 mod enrichment;
 mod feeds;
+mod file;
 mod function;
 mod general;
 mod ingestion;
 mod monitoring;
 mod network;
+mod problem;
 mod redistribution;
+mod rules;
+mod schema;
+mod shape;
+mod words;
 
 pub use enrichment::{
     ANY_LANGUAGE, Autoscaling, Endpoint, Enrichment, ExistingEndpoint, HubModel, InstanceEndpoint,
@@ -24,6 +31,8 @@ pub use general::{
 pub use ingestion::{BakedImage, Image, ImageById, Ingestion, Instance, PublicImage, Stream};
 pub use monitoring::{Monitoring, Thresholds};
 pub use network::{ExistingNetwork, Network, NewNetwork, Zones};
+pub use problem::{Place, Problem, Problems};
 pub use redistribution::{
     Broker, ExistingBroker, Maintenance, ManagedBroker, Redistribution, Weekday,
 };
+pub use schema::schema_json;
