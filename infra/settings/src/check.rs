@@ -1,9 +1,10 @@
 //! Checks a TOML document against the schema, keeps going, and remembers where things are.
 
 use crate::file::{Finding, Spans};
-use crate::shape::{branches, elsewhere, resolve, tag};
+use crate::shape::{branches, elsewhere, other_branches, resolve, tag};
 use crate::words::{closest, given, looks_secret, one_of, one_of_values};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -126,48 +127,49 @@ impl<'s> Checker<'s> {
         &mut self,
         spot: &Spot<'s>,
         schema: &'s Value,
-        name: &Spanned<std::borrow::Cow<'_, str>>,
+        name: &Spanned<Cow<'_, str>>,
         table: &DeTable<'_>,
     ) -> Option<(&'s str, &'s Value)> {
         let text = name.get_ref().as_ref();
         let known = schema["properties"].as_object()?;
-        let free = known
-            .keys()
-            .map(String::as_str)
-            .filter(|key| !table.contains_key(*key));
-        let meant = closest(text, free.clone());
-        let elsewhere = elsewhere(self.root, text);
-        let (message, help) = if looks_secret(text) {
-            let message = "looks like a secret, and no secret belongs into this file";
-            let help =
-                "Put it into Secrets Manager, and name the secret where a setting asks for one.";
-            (message.into(), help.into())
-        } else if let Some(meant) = meant {
-            (
-                format!("no such setting; did you mean {meant}?"),
-                String::new(),
-            )
-        } else if elsewhere.is_empty() {
-            let all: Vec<_> = free.collect();
-            let allowed = format!("Settings here are {}.", all.join(", "));
-            ("no such setting".into(), allowed)
-        } else {
-            (
-                format!(
-                    "not a setting of this table; it belongs into {}",
-                    one_of(&elsewhere)
-                ),
-                String::new(),
-            )
+        let free = known.keys().filter(|key| !table.contains_key(key.as_str()));
+        let free: Vec<_> = free.map(String::as_str).collect();
+        let meant = closest(text, free.iter().copied()).filter(|_| !looks_secret(text));
+        let (message, help) = match meant {
+            Some(meant) => (format!("no such setting; did you mean {meant}?"), None),
+            None => self.stranger(spot, text, &free),
         };
-        let mut child = spot.child(text, name.span(), &Value::Null);
-        child.help = None;
-        self.report(&child, message);
-        let last = self.findings.last_mut()?;
-        last.help = Some(help).filter(|help| !help.is_empty());
+        self.findings.push(Finding {
+            span: name.span(),
+            key: spot.child(text, name.span(), &Value::Null).key,
+            message,
+            help,
+        });
         known
             .get_key_value(meant?)
             .map(|(key, property)| (key.as_str(), property))
+    }
+
+    /// What to say of a key that is not a misspelt one.
+    fn stranger(&self, spot: &Spot<'s>, key: &str, free: &[&str]) -> (String, Option<String>) {
+        if looks_secret(key) {
+            let message = "looks like a secret, and no secret belongs in this file";
+            let help =
+                "Put it into Secrets Manager, and name the secret where a setting asks for one.";
+            return (message.into(), Some(help.into()));
+        }
+        if let Some((tag, kinds)) = other_branches(resolve(self.root, spot.schema), key) {
+            return (
+                format!("goes with {tag} = {} only", one_of_values(&kinds)),
+                None,
+            );
+        }
+        let elsewhere = elsewhere(self.root, key);
+        if !elsewhere.is_empty() {
+            return (format!("belongs in {}", one_of(&elsewhere)), None);
+        }
+        let help = format!("Settings here are {}.", free.join(", "));
+        ("no such setting".into(), Some(help))
     }
 
     fn branch(&mut self, spot: &Spot<'s>, branches: &'s [Value], value: &DeValue<'_>) -> Value {
@@ -333,10 +335,7 @@ impl<'s> Checker<'s> {
 }
 
 /// A table is where its header names it, anything else where its value is.
-fn span_of(
-    name: &Spanned<std::borrow::Cow<'_, str>>,
-    value: &Spanned<DeValue<'_>>,
-) -> Range<usize> {
+fn span_of(name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Range<usize> {
     if value.get_ref().is_table() {
         name.span()
     } else {

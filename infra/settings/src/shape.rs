@@ -30,6 +30,21 @@ pub(crate) fn tag(branches: &[Value]) -> Option<&str> {
         .find(|name| is_tag(name))
 }
 
+/// The tag, and its values in those branches that know a property.
+pub(crate) fn other_branches<'s>(
+    schema: &'s Value,
+    property: &str,
+) -> Option<(&'s str, Vec<&'s Value>)> {
+    let branches = branches(schema)?;
+    let tag = tag(branches)?;
+    let knows = |branch: &&Value| branch["properties"].get(property).is_some();
+    let knowing = branches.iter().filter(knows);
+    let kinds: Vec<_> = knowing
+        .map(|branch| &branch["properties"][tag]["const"])
+        .collect();
+    (!kinds.is_empty()).then_some((tag, kinds))
+}
+
 /// Tables that have a setting of this name, as their headers are written; four at most.
 pub(crate) fn elsewhere(root: &Value, name: &str) -> Vec<String> {
     let mut search = Search {

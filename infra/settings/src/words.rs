@@ -62,7 +62,8 @@ pub(crate) fn closest<'c>(
     let lower = given.to_lowercase().replace('-', "_");
     let scored = candidates.map(|name| (strsim::damerau_levenshtein(&lower, name), name));
     let (distance, name) = scored.min()?;
-    let near = distance <= 1.max(given.chars().count().min(name.len()) / 3);
+    let shorter = given.chars().count().min(name.len());
+    let near = distance * 3 <= shorter.max(if shorter > 3 { 3 } else { 0 });
     near.then_some(name)
 }
 

@@ -54,10 +54,8 @@ impl Rules<'_> {
             let zones = network.zones.count();
             if !cidrs.is_empty() && cidrs.len() != zones {
                 let given = cidrs.len();
-                self.problem(
-                    list,
-                    format!("{given} ranges given for {zones} zones; one for each is needed"),
-                );
+                let message = format!("{given} given; {zones} needed, one for each zone");
+                self.problem(list, message);
             }
             for (index, cidr) in cidrs.iter().enumerate() {
                 let key = format!("{list}[{index}]");
