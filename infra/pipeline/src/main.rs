@@ -22,9 +22,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problems) => {
             if json {
-                report::problems_json(&problems)
+                report::problems_json(&problems);
             } else {
-                report::problems(&problems)
+                report::problems(&problems);
             }
             ExitCode::FAILURE
         }
@@ -63,10 +63,15 @@ fn write_synth(synth: &cli::Synth) -> Result<(), Problems> {
 
 fn synthesize(synth: &cli::Synth) -> Result<Rendered, Problems> {
     let settings = load(&synth.config.config)?;
-    let assets = if synth.without_assets {
-        Assets::placeholders()
+    let located = if synth.without_assets {
+        Ok(Assets::placeholders())
     } else {
-        Assets::locate(&synth.assets)?
+        Assets::locate(&synth.assets)
+    };
+    // What isn't built is no reason to keep quiet about what else is wrong.
+    let (assets, missing) = match located {
+        Ok(assets) => (assets, Problems::default()),
+        Err(missing) => (Assets::placeholders(), missing),
     };
     let options = Options {
         stages: synth.stage.iter().map(|stage| stage_of(*stage)).collect(),
@@ -76,7 +81,11 @@ fn synthesize(synth: &cli::Synth) -> Result<Rendered, Problems> {
         },
         assets,
     };
-    pipeline::synth(&settings, &options)
+    match pipeline::synth(&settings, &options) {
+        Ok(rendered) if missing.is_empty() => Ok(rendered),
+        Ok(_) => Err(missing),
+        Err(problems) => Err(missing.and(problems)),
+    }
 }
 
 fn check_config(check: &cli::Check) -> Result<(), Problems> {

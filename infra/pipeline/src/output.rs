@@ -42,11 +42,8 @@ pub fn write(directory: &Path, rendered: &Rendered) -> Result<Written, Problems>
             Err(error) => problems.push(failed(directory, &name, &error)),
         }
     }
-    let manifest: String = rendered
-        .files
-        .keys()
-        .map(|name| format!("{name}\n"))
-        .collect();
+    let names: Vec<_> = rendered.files.keys().map(String::as_str).collect();
+    let manifest = names.join("\n") + "\n";
     if let Err(error) = write_changed(&directory.join(MANIFEST), &manifest) {
         problems.push(failed(directory, MANIFEST, &error));
     }

@@ -36,7 +36,7 @@ impl<V: From<String>> Writer<V> {
 }
 
 /// An unsigned number that knows its bounds, for the words of an error.
-pub(super) trait Number: FromStr + Display + Default + PartialOrd {
+pub(super) trait Number: FromStr + Display + Default + PartialOrd + Copy {
     const MAX: Self;
     const ONE: Self;
 }

@@ -32,7 +32,8 @@ impl Rules<'_> {
         let region = &self.settings.region;
         let key = |index: usize| format!("network.zones[{index}]");
         for (index, name) in names.iter().enumerate() {
-            if name.get(..name.len() - 1) != Some(region) {
+            let letter = name.strip_prefix(region.as_str());
+            if letter.is_none_or(|letter| letter.len() != 1) {
                 self.problem(
                     &key(index),
                     format!("{name:?} given, which is no zone of {region}"),
