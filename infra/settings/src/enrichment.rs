@@ -4,9 +4,6 @@ use crate::{Function, Trigger};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The language of a route that takes every language no other route names.
-pub const ANY_LANGUAGE: &str = "*";
-
 /// Kinesis → SageMaker → DynamoDB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -33,7 +30,7 @@ pub struct Enrichment {
     pub quarantine_days: u8,
     /// Which model judges which language; a language without a route is stored unjudged. Left
     /// out: ProsusAI/finbert judges English on a serverless endpoint.
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 12))]
     pub routes: Vec<Route>,
 }
 

@@ -20,8 +20,8 @@ mod shape;
 mod words;
 
 pub use enrichment::{
-    ANY_LANGUAGE, Autoscaling, Endpoint, Enrichment, ExistingEndpoint, HubModel, InstanceEndpoint,
-    Model, Route, S3Model, ServerlessEndpoint, Table,
+    Autoscaling, Endpoint, Enrichment, ExistingEndpoint, HubModel, InstanceEndpoint, Model, Route,
+    S3Model, ServerlessEndpoint, Table,
 };
 pub use feeds::{Alpaca, Authentication, Feed, Filter, Lseg, LsegDeployed, Replay, Rss};
 pub use function::{Function, LogLevel, Trigger};

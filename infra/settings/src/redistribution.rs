@@ -37,7 +37,7 @@ impl Default for Redistribution {
             broker: Broker::default(),
             function: Function::default(),
             trigger: Trigger::default(),
-            exchange: "news".into(),
+            exchange: news::routing::EXCHANGE.into(),
             unrouted_limit: 10_000,
             messages_in_flight: 1000,
             confirm_timeout_ms: 10_000,

@@ -41,7 +41,7 @@ fn drop_null(schema: &mut Map<String, Value>) {
     if schema.get("default").is_some_and(Value::is_null) {
         schema.remove("default");
     }
-    if let Some(Value::Object(default)) = schema.get_mut("default") {
+    if let Some(default) = schema.get_mut("default") {
         drop_null_members(default);
     }
     if let Some(Value::Array(types)) = schema.get_mut("type") {
@@ -64,18 +64,14 @@ fn drop_null(schema: &mut Map<String, Value>) {
     }
 }
 
-fn drop_null_members(object: &mut Map<String, Value>) {
-    object.retain(|_, value| !value.is_null());
-    for value in object.values_mut() {
-        match value {
-            Value::Object(object) => drop_null_members(object),
-            Value::Array(array) => {
-                for object in array.iter_mut().filter_map(Value::as_object_mut) {
-                    drop_null_members(object);
-                }
-            }
-            _ => (),
+fn drop_null_members(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            object.retain(|_, value| !value.is_null());
+            object.values_mut().for_each(drop_null_members);
         }
+        Value::Array(array) => array.iter_mut().for_each(drop_null_members),
+        _ => (),
     }
 }
 
@@ -83,4 +79,31 @@ fn unwrap_lines(comment: &str) -> String {
     let paragraphs = comment.split("\n\n");
     let unwrapped: Vec<_> = paragraphs.map(|lines| lines.replace('\n', " ")).collect();
     unwrapped.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_the_schema_is_null_because_toml_has_no_null() {
+        assert!(!schema_json().contains("null"));
+    }
+
+    #[test]
+    fn every_setting_is_documented() {
+        undocumented(&schema(), "");
+    }
+
+    fn undocumented(schema: &Value, path: &str) {
+        for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+            let documented = property["description"].is_string() || property["const"].is_string();
+            assert!(documented, "{path}/{key} says nothing");
+        }
+        let nested = schema.as_object().into_iter().flatten();
+        nested.for_each(|(key, nested)| undocumented(nested, &format!("{path}/{key}")));
+        for branch in schema.as_array().into_iter().flatten() {
+            undocumented(branch, path);
+        }
+    }
 }
