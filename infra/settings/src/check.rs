@@ -296,6 +296,13 @@ impl<'s> Checker<'s> {
         let Some(pattern) = schema["pattern"].as_str() else {
             return;
         };
+        let known_to_be_wrong = self
+            .findings
+            .last()
+            .is_some_and(|last| last.key == spot.key);
+        if known_to_be_wrong {
+            return;
+        }
         let fits = regex_lite::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
         if !fits {
             self.report(
@@ -314,7 +321,7 @@ impl<'s> Checker<'s> {
             return;
         }
         let allowed = max.map_or(format!("{min} or more"), |max| format!("{min} to {max}"));
-        self.report(spot, format!("{size} {unit} given; {allowed} is allowed"));
+        self.report(spot, format!("{size} given; {allowed} {unit} are allowed"));
     }
 
     fn wrong_type(&mut self, spot: &Spot<'s>, wanted: &str, value: &DeValue<'_>) {
