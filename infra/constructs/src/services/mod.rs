@@ -4,4 +4,6 @@ pub mod dynamodb;
 pub mod iam;
 pub mod kinesis;
 pub mod kms;
+pub mod sns;
+pub mod sqs;
 pub mod units;
