@@ -100,6 +100,10 @@ pub trait Resource: Any {
         false
     }
 
+    /// Told what becomes of its data: the app's default when it is recorded, and what [`Stack::protect`]
+    /// says later. For what the service itself offers: deletion protection, emptying before a deletion.
+    fn protect(&mut self, _removal: Removal) {}
+
     /// What it allows whom, if that is what it is for.
     fn permissions(&self) -> Option<crate::policy::Permissions<'_>> {
         None

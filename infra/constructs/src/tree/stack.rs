@@ -134,7 +134,10 @@ impl Stack {
         self.nodes.get(node.index as usize).filter(|_| own).map(|node| node.path.as_str())
     }
 
-    pub(crate) fn record(&mut self, body: Body) -> NodeRef {
+    pub(crate) fn record(&mut self, mut body: Body) -> NodeRef {
+        if let Body::Resource(resource) = &mut body {
+            resource.protect(self.defaults.removal);
+        }
         let index = u32::try_from(self.nodes.len()).expect("fewer than four thousand million nodes");
         let path = self.path.clone();
         if let Some(first) = self.by_path.insert(path.clone(), index) {
@@ -210,6 +213,9 @@ impl Stack {
     pub fn protect(&mut self, handle: impl Handle, removal: Removal) {
         if let Some(node) = self.own_node(handle.node(), "protected") {
             node.removal = Some(removal);
+            if let Body::Resource(resource) = &mut node.body {
+                resource.protect(removal);
+            }
         }
     }
 
