@@ -3,4 +3,6 @@
 pub mod iam;
 pub mod kinesis;
 pub mod kms;
+pub mod lambda;
+pub mod logs;
 pub mod units;
