@@ -6,4 +6,6 @@ pub mod kinesis;
 pub mod kms;
 pub mod sns;
 pub mod sqs;
+pub mod lambda;
+pub mod logs;
 pub mod units;
