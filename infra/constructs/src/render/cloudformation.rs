@@ -1,6 +1,6 @@
 //! A stack as a CloudFormation template.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     context::{Context, Import, Piece, Target},
@@ -170,8 +170,14 @@ impl Sub {
             }
             Piece::Pseudo(pseudo) => {
                 self.has_references = true;
+                let name = pseudo_parameter(*pseudo);
+                if matches!(pseudo, Pseudo::Zone(_))
+                    && let Some(value) = intrinsic(context, piece)
+                {
+                    self.define(&name, value);
+                }
                 inner.push_str("${");
-                inner.push_str(pseudo_parameter(*pseudo));
+                inner.push_str(&name);
                 inner.push('}');
             }
             Piece::Target(target, attribute) => {
@@ -190,14 +196,18 @@ impl Sub {
             (Target::Resource(_, node), Access::GetAtt(name)) => format!("{}.{name}", context.name(*node)),
             (Target::Resource(_, node), _) => {
                 let name = context.name(*node).to_owned();
-                if let Some(value) = intrinsic(context, piece)
-                    && !self.variables.iter().any(|(known, _)| *known == name)
-                {
-                    self.variables.push((name.clone(), value));
+                if let Some(value) = intrinsic(context, piece) {
+                    self.define(&name, value);
                 }
                 name
             }
             _ => parameter_name(context, target, attribute),
+        }
+    }
+
+    fn define(&mut self, name: &str, value: String) {
+        if !self.variables.iter().any(|(known, _)| known == name) {
+            self.variables.push((name.to_owned(), value));
         }
     }
 
@@ -231,6 +241,7 @@ impl Sub {
 fn intrinsic(context: &Context<'_>, piece: &Piece<'_>) -> Option<String> {
     let (target, attribute) = match piece {
         Piece::Literal(_) => return None,
+        Piece::Pseudo(Pseudo::Zone(index)) => return Some(format!("{{ \"Fn::Select\": [{index}, {{ \"Fn::GetAZs\": \"\" }}] }}")),
         Piece::Pseudo(pseudo) => return Some(format!("{{ \"Ref\": \"{}\" }}", pseudo_parameter(*pseudo))),
         Piece::Target(target, attribute) => (target, *attribute),
     };
@@ -309,12 +320,14 @@ fn outputs(context: &Context<'_>) -> Properties {
     outputs.iter().map(|output| (output.name.clone(), body(output))).collect()
 }
 
-fn pseudo_parameter(pseudo: Pseudo) -> &'static str {
+fn pseudo_parameter(pseudo: Pseudo) -> Cow<'static, str> {
     match pseudo {
-        Pseudo::Partition => "AWS::Partition",
-        Pseudo::Region => "AWS::Region",
-        Pseudo::Account => "AWS::AccountId",
-        Pseudo::DnsSuffix => "AWS::URLSuffix",
+        Pseudo::Partition => "AWS::Partition".into(),
+        Pseudo::Region => "AWS::Region".into(),
+        Pseudo::Account => "AWS::AccountId".into(),
+        Pseudo::DnsSuffix => "AWS::URLSuffix".into(),
+        // No parameter, but a variable of `Fn::Sub`.
+        Pseudo::Zone(index) => format!("Zone{index}").into(),
     }
 }
 

@@ -109,10 +109,9 @@ impl Files {
 
     /// Data sources for the partition, region and account, and the states of other stacks.
     fn add_surroundings(&mut self, context: &Context<'_>) {
-        let empty = Properties::default();
         let pseudos = context.uses.borrow().pseudos.clone();
         for pseudo in pseudos {
-            self.block(context, "main", "data", data_source(pseudo), "current", &empty);
+            self.block(context, "main", "data", data_source(pseudo), "current", &data_arguments(pseudo));
         }
         let stacks: BTreeSet<u16> = context.uses.borrow().imports.values().map(|import| import.reference.node.stack).collect();
         for stack in stacks {
@@ -272,6 +271,7 @@ fn expression(context: &Context<'_>, piece: &Piece<'_>) -> String {
                 Pseudo::Region => "region",
                 Pseudo::Account => "account_id",
                 Pseudo::DnsSuffix => "dns_suffix",
+                Pseudo::Zone(index) => return format!("data.{}.current.names[{index}]", data_source(*pseudo)),
             };
             return format!("data.{}.current.{attribute}", data_source(*pseudo));
         }
@@ -304,6 +304,18 @@ fn data_source(pseudo: Pseudo) -> &'static str {
         Pseudo::Partition | Pseudo::DnsSuffix => "aws_partition",
         Pseudo::Region => "aws_region",
         Pseudo::Account => "aws_caller_identity",
+        Pseudo::Zone(_) => "aws_availability_zones",
+    }
+}
+
+/// What a data source of the surroundings is asked for.
+fn data_arguments(pseudo: Pseudo) -> Properties {
+    match pseudo {
+        Pseudo::Zone(_) => {
+            let open_to_all = Properties::default().set("name", "opt-in-status").set("values", ["opt-in-not-required"]);
+            Properties::default().set("state", "available").set("filter", open_to_all)
+        }
+        _ => Properties::default(),
     }
 }
 
