@@ -123,7 +123,15 @@ impl Dialect for CloudFormation<'_, '_> {
         write_text(self.0, out, text, indent);
     }
 
+    fn base64(&self, out: &mut String, text: &Text, indent: usize) {
+        let mut lines = Lines::open(out, '{', indent);
+        lines.key(out, "Fn::Base64");
+        self.text(out, text, indent + 1);
+        lines.close(out, '}');
+    }
+
     fn document(&self, out: &mut String, document: &Value, indent: usize) {
+        self.0.document_problems(document);
         let mut plain = Sub::default();
         let mut inner = String::new();
         json::write_compact(&mut inner, document, &mut |inner, text| {

@@ -227,7 +227,20 @@ impl Dialect for Terraform<'_, '_> {
         out.push('"');
     }
 
+    fn base64(&self, out: &mut String, text: &Text, indent: usize) {
+        // A string in a template in a string: the text's own rendering is quoted once more.
+        let mut inner = String::new();
+        self.text(&mut inner, text, indent);
+        if text.is_expression() {
+            // `"${code}"`, escaped; the code itself is the argument.
+            let template: String = serde_json::from_str(&inner).unwrap_or_default();
+            inner = template.strip_prefix("${").and_then(|code| code.strip_suffix('}')).unwrap_or_default().to_owned();
+        }
+        json::write_string(out, &format!("${{base64encode({inner})}}"));
+    }
+
     fn document(&self, out: &mut String, document: &Value, _indent: usize) {
+        self.0.document_problems(document);
         let mut inner = String::new();
         json::write_compact(&mut inner, document, &mut |inner, text| {
             self.0.each_part(text, &mut |piece| match piece {
