@@ -7,7 +7,7 @@ use super::{
     json::{self, Dialect, Lines},
     output::File,
 };
-use crate::tree::{Access, Attribute, Backend, Body, Node, NodeRef, Properties, Pseudo, Reference, Removal, Text, Types, Value, pascal};
+use crate::tree::{Access, Attribute, Backend, Body, Node, NodeRef, Properties, Pseudo, Reference, Removal, Resource, Text, Value, pascal};
 
 /// The most resources that CloudFormation takes in one template (its quota "Resources in a template").
 const MOST_RESOURCES: usize = 500;
@@ -18,16 +18,18 @@ pub(super) struct Template {
 }
 
 impl Template {
-    pub(super) fn add(&mut self, context: &Context<'_>, node: NodeRef, types: &Types, stateful: bool, properties: Properties) {
+    pub(super) fn add(&mut self, context: &Context<'_>, node: NodeRef, resource: &dyn Resource, properties: Properties) {
         let described = &context.stack.nodes[node.index as usize];
-        let body = Properties::default()
-            .set("Type", types.cloudformation.clone().into_owned())
+        let mut body = Properties::default()
+            .set("Type", resource.types().cloudformation.into_owned())
             .set("Metadata", Properties::default().set("Path", described.path.clone()))
             .set_filled("DependsOn", depends_on(context, described));
-        let body = match policy(context, described, stateful) {
-            Some(policy) => body.set("DeletionPolicy", policy).set("UpdateReplacePolicy", policy),
-            None => body,
-        };
+        if let Some(policy) = policy(context, described, resource.is_stateful()) {
+            body = body.set("DeletionPolicy", policy).set("UpdateReplacePolicy", policy);
+        }
+        for (name, attribute) in resource.cloudformation_attributes().iter() {
+            body.insert(name.to_owned(), attribute.clone());
+        }
         let body = body.set_filled("Properties", properties);
         self.insert(context, context.name(node).to_owned(), &body);
     }

@@ -95,7 +95,7 @@ fn render_terraform(context: &Context<'_>, exports: &[Reference]) -> Vec<File> {
             return;
         }
         let mut arguments = overridden(context, described, resource.terraform());
-        checks::add_tags(context, described, &types, &mut arguments);
+        checks::add_tags(context, described, resource, &mut arguments);
         checks::properties(context, &types, &arguments);
         terraform::meta_arguments(context, described, resource.is_stateful(), &mut arguments);
         files.add(context, node, &types, arguments);
@@ -112,9 +112,9 @@ fn render_cloudformation(context: &Context<'_>, exports: &[Reference]) -> File {
             return;
         }
         let mut properties = overridden(context, described, resource.cloudformation());
-        checks::add_tags(context, described, &types, &mut properties);
+        checks::add_tags(context, described, resource, &mut properties);
         checks::properties(context, &types, &properties);
-        template.add(context, node, &types, resource.is_stateful(), properties);
+        template.add(context, node, resource, properties);
     });
     template.finish(context, exports)
 }

@@ -3,7 +3,7 @@
 use std::{any::Any, borrow::Cow};
 
 use super::{
-    stack::{NodeRef, Stack},
+    stack::{Backend, NodeRef, Stack},
     value::Properties,
 };
 
@@ -93,6 +93,18 @@ pub trait Resource: Any {
     /// Its properties for CloudFormation.
     fn cloudformation(&self) -> Properties {
         Properties::default()
+    }
+
+    /// What CloudFormation wants beside the properties: `UpdatePolicy`, `CreationPolicy`.
+    fn cloudformation_attributes(&self) -> Properties {
+        Properties::default()
+    }
+
+    /// Tag specifications among its properties, by dotted path: lists of objects with the tags of what it
+    /// launches. Tags that the app, the stack and the constructs above ask for are added to each.
+    fn tag_specifications(&self, backend: Backend) -> &'static [&'static str] {
+        let _ = backend;
+        &[]
     }
 
     /// Whether losing it loses data: then [`Removal`] applies to it.
