@@ -4,3 +4,4 @@ pub mod iam;
 pub mod kinesis;
 pub mod kms;
 pub mod units;
+pub mod vpc;
