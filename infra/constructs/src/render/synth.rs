@@ -107,7 +107,7 @@ fn render_terraform(context: &Context<'_>, exports: &[Reference]) -> Vec<File> {
             return;
         }
         let mut arguments = overridden(context, described, resource.terraform());
-        checks::add_tags(context, described, &types, &mut arguments);
+        checks::add_tags(context, described, resource, &mut arguments);
         checks::properties(context, &types, &arguments);
         checks::policies(context, resource, &types.terraform, &arguments);
         terraform::meta_arguments(context, described, resource.is_stateful(), &mut arguments);
@@ -125,14 +125,14 @@ fn render_cloudformation(context: &Context<'_>, format: Format, exports: &[Refer
             return;
         }
         let mut properties = overridden(context, described, resource.cloudformation());
-        checks::add_tags(context, described, &types, &mut properties);
+        checks::add_tags(context, described, resource, &mut properties);
         checks::properties(context, &types, &properties);
         // A policy that both backends have was checked with Terraform's rendering, unless it was changed here.
         let overridden = described.overrides.iter().any(|change| change.backend == Backend::CloudFormation);
         if format == Format::CloudFormation || types.terraform.is_empty() || overridden {
             checks::policies(context, resource, &types.cloudformation, &properties);
         }
-        template.add(context, node, &types, resource.is_stateful(), properties);
+        template.add(context, node, resource, properties);
     });
     template.finish(context, exports)
 }

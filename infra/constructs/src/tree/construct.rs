@@ -95,6 +95,18 @@ pub trait Resource: Any {
         Properties::default()
     }
 
+    /// What CloudFormation wants beside the properties: `UpdatePolicy`, `CreationPolicy`.
+    fn cloudformation_attributes(&self) -> Properties {
+        Properties::default()
+    }
+
+    /// Tag specifications among its properties, by dotted path: lists of objects with the tags of what it
+    /// launches. Tags that the app, the stack and the constructs above ask for are added to each.
+    fn tag_specifications(&self, backend: Backend) -> &'static [&'static str] {
+        let _ = backend;
+        &[]
+    }
+
     /// Whether losing it loses data: then [`Removal`] applies to it.
     fn is_stateful(&self) -> bool {
         false

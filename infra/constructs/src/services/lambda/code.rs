@@ -69,9 +69,9 @@ impl Code {
 
     pub(super) fn refuses(&self, backend: Backend) -> Option<String> {
         match (&self.place, backend) {
-            (Place::File(path), Backend::CloudFormation) => Some(format!(
-                "CloudFormation can't upload `{path}`; put the code into a bucket and use `Code::object`"
-            )),
+            (Place::File(path), Backend::CloudFormation) => {
+                Some(format!("CloudFormation can't upload `{path}`; put the code into a bucket and use `Code::object`"))
+            }
             (Place::Inline(_), Backend::Terraform) => {
                 Some("Terraform takes no inline code; use `Code::file` or `Code::object`".to_owned())
             }

@@ -358,8 +358,8 @@ impl Construct for Function {
         }
         let event_invoke = self.event_invoke.take();
         let function = FunctionRef { node: stack.resource(self), role, group };
-        let settings = event_invoke
-            .map(|settings| stack.add("EventInvoke", FunctionEventInvoke { function, settings }));
+        let settings =
+            event_invoke.map(|settings| stack.add("EventInvoke", FunctionEventInvoke { function, settings }));
         // Lambda looks at the rights when it creates these, and the first call may come at once.
         if let Some(policy) = stack.policy_of(role) {
             stack.depends(function, policy);
@@ -448,8 +448,14 @@ fn interfaces(name: &Text) -> Grant {
         "ec2:UnassignPrivateIpAddresses",
     ];
     let looking = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"];
-    let function = Text::from("arn:") + Pseudo::Partition + ":lambda:" + Pseudo::Region + ":" + Pseudo::Account
-        + ":function:" + name;
+    let function = Text::from("arn:")
+        + Pseudo::Partition
+        + ":lambda:"
+        + Pseudo::Region
+        + ":"
+        + Pseudo::Account
+        + ":function:"
+        + name;
     let account = Text::from("arn:") + Pseudo::Partition + ":ec2:" + Pseudo::Region + ":" + Pseudo::Account + ":*/*";
     Grant::of([
         Statement::allow(changing).on(account),
@@ -606,7 +612,10 @@ impl Resource for Function {
             .set_some("kms_key_arn", self.key.map(KeyRef::arn))
             .set_filled("layers", Value::list(&self.layers))
             .set_some("vpc_config", self.network(["subnet_ids", "security_group_ids", "ipv6_allowed_for_dual_stack"]))
-            .set("logging_config", self.logging(["log_format", "application_log_level", "system_log_level", "log_group"]))
+            .set(
+                "logging_config",
+                self.logging(["log_format", "application_log_level", "system_log_level", "log_group"]),
+            )
             .set_some("tracing_config", self.tracing("mode"))
             .set_some("dead_letter_config", self.dead_letters.as_ref().map(target))
             .set_some("code_signing_config_arn", self.signing.as_ref())

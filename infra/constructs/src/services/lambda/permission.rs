@@ -99,7 +99,12 @@ impl Permission {
 impl Stack {
     /// Lets a service call a function on behalf of one source, below the function; for a second source of the
     /// same service, add a [`Permission`] under an id.
-    pub fn allow_invoke(&mut self, function: FunctionRef, service: &'static str, source_arn: impl Into<Text>) -> NodeRef {
+    pub fn allow_invoke(
+        &mut self,
+        function: FunctionRef,
+        service: &'static str,
+        source_arn: impl Into<Text>,
+    ) -> NodeRef {
         let permission = Permission::of(function).to_service(service).from(source_arn);
         let id = format!("CalledBy{}", id_of(service));
         let path = self.path_below(function);

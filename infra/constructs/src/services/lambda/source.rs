@@ -2,7 +2,12 @@
 
 use std::{borrow::Cow, marker::PhantomData};
 
-use super::{destination::Destination, filter::Filter, function::FunctionRef, mapping::{Mapping, MappingRef}};
+use super::{
+    destination::Destination,
+    filter::Filter,
+    function::FunctionRef,
+    mapping::{Mapping, MappingRef},
+};
 use crate::{
     policy::Grant,
     services::{kms::KeyRef, units::Seconds},
