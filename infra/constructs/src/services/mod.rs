@@ -4,6 +4,7 @@ pub mod dynamodb;
 pub mod iam;
 pub mod kinesis;
 pub mod kms;
+pub mod s3;
 pub mod sns;
 pub mod sqs;
 pub mod units;
