@@ -1,6 +1,5 @@
 //! Buckets, their handles and their renderings.
 
-
 use super::{
     lifecycle::Rule,
     notification::{Event, Notifications},
@@ -181,8 +180,12 @@ impl Construct for Bucket {
         let senders = self.notifications.allow(stack, &name);
         self.name = Some(name);
         let definition = self.clone();
-        let mut bucket =
-            BucketRef { node: stack.resource(self), policy: None, key: definition.key, takes_logs: definition.takes_logs };
+        let mut bucket = BucketRef {
+            node: stack.resource(self),
+            policy: None,
+            key: definition.key,
+            takes_logs: definition.takes_logs,
+        };
         for policy in senders {
             stack.depends(bucket, policy);
         }
@@ -208,7 +211,8 @@ impl Bucket {
         let ownership = stack.child("Ownership", Satellite { bucket, of: Matter::Ownership });
         stack.depends(ownership, public_access);
         stack.child("Encryption", Satellite { bucket, of: Matter::Encryption(self.key) });
-        let versioning = self.versioned.then(|| stack.child("Versioning", Satellite { bucket, of: Matter::Versioning }));
+        let versioning =
+            self.versioned.then(|| stack.child("Versioning", Satellite { bucket, of: Matter::Versioning }));
         let lifecycle = stack.child("Lifecycle", Satellite { bucket, of: Matter::Lifecycle(self.rules.clone()) });
         if let Some(versioning) = versioning {
             stack.depends(lifecycle, versioning);
@@ -271,7 +275,8 @@ fn made_name(stack: &mut Stack) -> Text {
 
 fn check_name(stack: &mut Stack, name: &Text) {
     let Some(name) = name.literal() else { return };
-    let edge = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit());
+    let edge =
+        |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit());
     let allowed = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-.".contains(letter);
     let fits = (3..=LONGEST_NAME).contains(&name.len()) && name.chars().all(allowed) && !name.contains("..");
     if !(fits && edge(name.chars().next()) && edge(name.chars().last())) {
@@ -396,7 +401,9 @@ impl BucketRef {
         let statement = if whole { statement.on(self.arn()).on(self.objects("")) } else { statement };
         match stack.edit::<BucketPolicy>(policy) {
             Some(policy) => policy.document.add(statement),
-            None => stack.problem("the policy of another stack's bucket can't be changed here; do it where the bucket was added"),
+            None => stack.problem(
+                "the policy of another stack's bucket can't be changed here; do it where the bucket was added",
+            ),
         }
     }
 
@@ -405,9 +412,11 @@ impl BucketRef {
             stack.problem("S3 writes no logs to a bucket that is encrypted with a KMS key; log to another");
         }
         if !self.takes_logs {
-            let delivery = log_delivery(self.objects(&prefix))
-                .when("ArnEquals", "aws:SourceArn", source.arn())
-                .when("StringEquals", "aws:SourceAccount", Pseudo::Account);
+            let delivery = log_delivery(self.objects(&prefix)).when("ArnEquals", "aws:SourceArn", source.arn()).when(
+                "StringEquals",
+                "aws:SourceAccount",
+                Pseudo::Account,
+            );
             self.allow(stack, delivery);
         }
         let logging = stack.child("Logging", Satellite { bucket: source, of: Matter::Logging { to: self, prefix } });
@@ -470,7 +479,10 @@ impl Resource for Bucket {
             .set_some("BucketName", self.name.as_ref())
             .set("PublicAccessBlockConfiguration", no_public_access())
             .set("OwnershipControls", Properties::default().set("Rules", [ownership]))
-            .set("BucketEncryption", Properties::default().set("ServerSideEncryptionConfiguration", [encryption(self.key)]))
+            .set(
+                "BucketEncryption",
+                Properties::default().set("ServerSideEncryptionConfiguration", [encryption(self.key)]),
+            )
             .set_some("VersioningConfiguration", self.versioned.then(enabled))
             .set("LifecycleConfiguration", rules)
             .set_some("LoggingConfiguration", self.logs.as_ref().map(logging))

@@ -135,7 +135,8 @@ impl Rule {
         if !(1..=255).contains(&id.len()) {
             stack.problem(format!("the rule `{id}` has a name of {} characters; S3 takes 1 to 255", id.len()));
         }
-        let acts = self.abort_uploads.is_some() || self.expire.is_some() || self.needs_versions() || !self.moves.is_empty();
+        let acts =
+            self.abort_uploads.is_some() || self.expire.is_some() || self.needs_versions() || !self.moves.is_empty();
         if !acts {
             stack.problem(format!("the rule `{id}` does nothing; say when objects expire or move"));
         }
@@ -155,7 +156,9 @@ impl Rule {
             stack.problem(format!("the rule `{id}` moves objects after {days} days, when they expired after {expire}"));
         }
         if self.keep_newest.is_some() && self.expire_noncurrent.is_none() {
-            stack.problem(format!("the rule `{id}` keeps the newest versions but expires none; say after how many days"));
+            stack.problem(format!(
+                "the rule `{id}` keeps the newest versions but expires none; say after how many days"
+            ));
         }
         if let Some(versions) = self.keep_newest.filter(|versions| !(1..=100).contains(versions)) {
             stack.problem(format!("the rule `{id}` keeps {versions} versions; S3 takes 1 to 100"));
@@ -206,7 +209,10 @@ impl Rule {
             .set_some("abort_incomplete_multipart_upload", self.abort_uploads.map(abort))
             .set_filled("transition", Value::list(self.moves.iter().map(moved("days"))))
             .set_filled("expiration", expiration)
-            .set_filled("noncurrent_version_transition", Value::list(self.noncurrent_moves.iter().map(moved("noncurrent_days"))))
+            .set_filled(
+                "noncurrent_version_transition",
+                Value::list(self.noncurrent_moves.iter().map(moved("noncurrent_days"))),
+            )
             .set_some("noncurrent_version_expiration", self.expire_noncurrent.map(noncurrent))
     }
 }

@@ -84,10 +84,11 @@ impl Notifications {
     pub(super) fn allow(&self, stack: &mut Stack, bucket: &Text) -> Vec<NodeRef> {
         let arn = Text::from("arn:") + Pseudo::Partition + ":s3:::" + bucket;
         let from_bucket = |action: &'static str| {
-            Statement::allow([action])
-                .to_service("s3.amazonaws.com")
-                .when("ArnEquals", "aws:SourceArn", &arn)
-                .when("StringEquals", "aws:SourceAccount", Pseudo::Account)
+            Statement::allow([action]).to_service("s3.amazonaws.com").when("ArnEquals", "aws:SourceArn", &arn).when(
+                "StringEquals",
+                "aws:SourceAccount",
+                Pseudo::Account,
+            )
         };
         let mut policies = Vec::new();
         for (_, listener) in &self.listeners {
@@ -113,10 +114,11 @@ impl Notifications {
 
     pub(super) fn cloudformation(&self) -> Properties {
         let listener = |name: &'static str, arn: Value, event: &Event| {
-            let rules = [("prefix", &event.prefix), ("suffix", &event.suffix)].into_iter().filter_map(|(name, value)| {
-                let value = value.as_ref()?.to_string();
-                Some(Properties::default().set("Name", name).set("Value", value))
-            });
+            let rules =
+                [("prefix", &event.prefix), ("suffix", &event.suffix)].into_iter().filter_map(|(name, value)| {
+                    let value = value.as_ref()?.to_string();
+                    Some(Properties::default().set("Name", name).set("Value", value))
+                });
             let rules: Vec<Properties> = rules.collect();
             let filter = (!rules.is_empty())
                 .then(|| Properties::default().set("S3Key", Properties::default().set("Rules", rules)));
@@ -125,8 +127,14 @@ impl Notifications {
         let bus = Properties::default().set("EventBridgeEnabled", true);
         Properties::default()
             .set_some("EventBridgeConfiguration", self.to_event_bus.then_some(bus))
-            .set_filled("QueueConfigurations", Value::list(self.queues().map(|(event, queue)| listener("Queue", queue.arn().into(), event))))
-            .set_filled("TopicConfigurations", Value::list(self.topics().map(|(event, topic)| listener("Topic", topic.arn().into(), event))))
+            .set_filled(
+                "QueueConfigurations",
+                Value::list(self.queues().map(|(event, queue)| listener("Queue", queue.arn().into(), event))),
+            )
+            .set_filled(
+                "TopicConfigurations",
+                Value::list(self.topics().map(|(event, topic)| listener("Topic", topic.arn().into(), event))),
+            )
     }
 
     pub(super) fn terraform(&self) -> Properties {
@@ -139,8 +147,14 @@ impl Notifications {
         };
         Properties::default()
             .set_some("eventbridge", self.to_event_bus.then_some(true))
-            .set_filled("queue", Value::list(self.queues().map(|(event, queue)| listener("queue_arn", queue.arn().into(), event))))
-            .set_filled("topic", Value::list(self.topics().map(|(event, topic)| listener("topic_arn", topic.arn().into(), event))))
+            .set_filled(
+                "queue",
+                Value::list(self.queues().map(|(event, queue)| listener("queue_arn", queue.arn().into(), event))),
+            )
+            .set_filled(
+                "topic",
+                Value::list(self.topics().map(|(event, topic)| listener("topic_arn", topic.arn().into(), event))),
+            )
     }
 
     fn queues(&self) -> impl Iterator<Item = (&Event, QueueRef)> {

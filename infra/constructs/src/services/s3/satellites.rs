@@ -1,10 +1,6 @@
 //! What Terraform says in resources of their own and CloudFormation inside the bucket, and the policy.
 
-use super::{
-    bucket::BucketRef,
-    lifecycle::Rule,
-    notification::Notifications,
-};
+use super::{bucket::BucketRef, lifecycle::Rule, notification::Notifications};
 use crate::{
     policy::{Document, Permissions, Use},
     services::kms::KeyRef,
@@ -84,9 +80,10 @@ impl Resource for Satellite {
             Matter::Versioning => start.set("versioning_configuration", Properties::default().set("status", "Enabled")),
             Matter::Lifecycle(rules) => start.set("rule", Value::list(rules.iter().map(Rule::terraform))),
             Matter::Logging { to, prefix } => start.set("target_bucket", to.name()).set("target_prefix", prefix),
-            Matter::Notifications(notifications) => {
-                notifications.terraform().iter().fold(start, |all, (name, value)| all.set(name.to_owned(), value.clone()))
-            }
+            Matter::Notifications(notifications) => notifications
+                .terraform()
+                .iter()
+                .fold(start, |all, (name, value)| all.set(name.to_owned(), value.clone())),
         }
     }
 }

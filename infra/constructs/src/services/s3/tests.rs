@@ -27,9 +27,11 @@ fn renderings() {
             .move_noncurrent_to(StorageClass::GlacierInstant, Days(7))
             .expire_noncurrent_after(Days(90))
             .keep_newest(3);
-        let delivery = Statement::allow(["s3:GetObject", "s3:ListBucket"])
-            .to_service("cloudfront.amazonaws.com")
-            .when("StringEquals", "aws:SourceAccount", Pseudo::Account);
+        let delivery = Statement::allow(["s3:GetObject", "s3:ListBucket"]).to_service("cloudfront.amazonaws.com").when(
+            "StringEquals",
+            "aws:SourceAccount",
+            Pseudo::Account,
+        );
         let news = Bucket::new()
             .expire_noncurrent_after(Days(30))
             .abort_uploads_after(Days(1))
@@ -76,13 +78,25 @@ fn what_s3_refuses_is_a_problem() {
     let cases: [(Bucket, &str); 12] = [
         (rule(Rule::new("Idle")), "the rule `Idle` does nothing; say when objects expire or move"),
         (rule(Rule::new("Now").expire_after(Days(0))), "the rule `Now` acts after 0 days; S3 takes 1 or more"),
-        (rule(Rule::new("Soon").move_to(StorageClass::OneZone, Days(7))), "the rule `Soon` moves to ONEZONE_IA after 7 days; S3 takes 30 or more"),
-        (rule(Rule::new("Late").move_to(StorageClass::Glacier, Days(90)).expire_after(Days(60))), "the rule `Late` moves objects after 90 days, when they expired after 60"),
+        (
+            rule(Rule::new("Soon").move_to(StorageClass::OneZone, Days(7))),
+            "the rule `Soon` moves to ONEZONE_IA after 7 days; S3 takes 30 or more",
+        ),
+        (
+            rule(Rule::new("Late").move_to(StorageClass::Glacier, Days(90)).expire_after(Days(60))),
+            "the rule `Late` moves objects after 90 days, when they expired after 60",
+        ),
         (rule(Rule::new("Keep").keep_newest(3)), "the rule `Keep` keeps the newest versions but expires none"),
-        (rule(Rule::new("Keep").expire_noncurrent_after(Days(1)).keep_newest(101)), "the rule `Keep` keeps 101 versions; S3 takes 1 to 100"),
+        (
+            rule(Rule::new("Keep").expire_noncurrent_after(Days(1)).keep_newest(101)),
+            "the rule `Keep` keeps 101 versions; S3 takes 1 to 100",
+        ),
         (rule(Rule::new("Uploads").expire_after(Days(1))), "two rules are named `Uploads`"),
         (rule(Rule::new("").expire_after(Days(1))), "the rule `` has a name of 0 characters; S3 takes 1 to 255"),
-        (Bucket::new().unversioned().expire_noncurrent_after(Days(1)), "the rule `Noncurrent` is about old versions, and the bucket keeps none"),
+        (
+            Bucket::new().unversioned().expire_noncurrent_after(Days(1)),
+            "the rule `Noncurrent` is about old versions, and the bucket keeps none",
+        ),
         (Bucket::new().named("News"), "the bucket name `News` must be 3 to 63 small letters"),
         (Bucket::new().named("news-"), "the bucket name `news-` must be 3 to 63 small letters"),
         (Bucket::new().abort_uploads_after(Days(0)), "the rule `Uploads` acts after 0 days"),
