@@ -7,4 +7,6 @@ pub mod kms;
 pub mod s3;
 pub mod sns;
 pub mod sqs;
+pub mod lambda;
+pub mod logs;
 pub mod units;

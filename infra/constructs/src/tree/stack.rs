@@ -128,6 +128,15 @@ impl Stack {
         node
     }
 
+    /// Adds a construct below a path from the top, whatever is being built: for what belongs to a construct
+    /// that was added before.
+    pub(crate) fn add_below<C: Construct>(&mut self, path: &str, id: &str, construct: C) -> C::Handle {
+        let current = std::mem::replace(&mut self.path, path.to_owned());
+        let handle = self.add(id, construct);
+        self.path = current;
+        handle
+    }
+
     /// The path of a node of any kind of this stack; nothing for another stack's.
     pub(crate) fn path_of(&self, node: NodeRef) -> Option<&str> {
         let own = node.stack == self.id;
