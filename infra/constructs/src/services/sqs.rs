@@ -417,10 +417,6 @@ impl QueueRef {
         self.allow(stack, send.when("ArnEquals", "aws:SourceArn", source));
     }
 
-    pub(crate) fn key(self) -> Option<KeyRef> {
-        self.key
-    }
-
     fn with_key(self, statement: Statement, on_key: fn(KeyRef) -> Grant) -> Grant {
         let grant = Grant::from(statement.on(self.arn()));
         match self.key {

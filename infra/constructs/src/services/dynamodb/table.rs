@@ -248,11 +248,11 @@ impl Construct for Table {
         }
         let (key, insights) = (self.encryption.key(), self.insights);
         let indexed = !(self.indexes.is_empty() && self.local_indexes.is_empty());
-        let indexes: Vec<Cow<'static, str>> = self.indexes.iter().map(|index| index.index.name.clone()).collect();
+        let global: Vec<Cow<'static, str>> = self.indexes.iter().map(|index| index.index.name.clone()).collect();
         let table = TableRef { node: stack.resource(self), key, indexed };
         if insights {
             stack.child("Insights", Insights { table, index: None });
-            for (number, index) in (1..).zip(indexes) {
+            for (number, index) in (1..).zip(global) {
                 stack.child(&format!("Insights{number}"), Insights { table, index: Some(index) });
             }
         }
