@@ -3,4 +3,5 @@
 pub mod iam;
 pub mod kinesis;
 pub mod kms;
+pub mod sagemaker;
 pub mod units;
