@@ -133,6 +133,8 @@ class Reader:
 
 def guess(node):
     """The type of a node that does not say it."""
+    if node.get("format") == "json":
+        return ["object", "string"]  # a document, or its text: policies say so most of the time
     if "properties" in node or "patternProperties" in node:
         return "object"
     if "items" in node:

@@ -213,7 +213,10 @@ impl Stream {
 mod tests {
     use super::*;
     use crate::{
-        services::{iam::{Role, Service}, kms::Key},
+        services::{
+            iam::{Role, Service},
+            kms::Key,
+        },
         testing::{check, check_stack, problems},
     };
 

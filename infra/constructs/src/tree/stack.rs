@@ -8,7 +8,7 @@ use super::{
     input::{Lookup, Module, Output, Parameter},
     names,
     problem::Problem,
-    text::{Text},
+    text::Text,
     value::Value,
 };
 

@@ -117,6 +117,13 @@ impl Properties {
         }
     }
 
+    /// Sets everything that `more` sets.
+    pub fn append(&mut self, more: Properties) {
+        for (name, value) in more.0 {
+            self.insert(name, value);
+        }
+    }
+
     /// The value of a property.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)

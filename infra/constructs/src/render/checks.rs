@@ -1,0 +1,189 @@
+//! Holds what was rendered against what the provider accepts.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use super::context::Context;
+use crate::{
+    policy::{self, Use},
+    schema::{self, Kind, Schema, TagForm},
+    tree::{Arn, Backend, Block, Body, Kind as _, Node, Part, Properties, Reference, Resource, Text, Types, Value},
+};
+
+/// Checks a resource's finished properties; what is found becomes problems of the node that is being written.
+pub(super) fn properties(context: &Context<'_>, types: &Types, properties: &Properties) {
+    let (kind, name) = match context.backend {
+        Backend::Terraform => (kind(types.block), types.terraform.as_ref()),
+        Backend::CloudFormation => (Kind::Resource, types.cloudformation.as_ref()),
+    };
+    against(context, kind, name, properties);
+}
+
+pub(super) fn against(context: &Context<'_>, kind: Kind, name: &str, properties: &Properties) {
+    let schema = match context.schemas.find(kind, name) {
+        Ok(schema) => schema,
+        Err(unknown) => return context.problem("", unknown.to_string()),
+    };
+    for finding in schema::check(&schema, properties, &Known(context)) {
+        context.problem(format!("{name}.{}", finding.path), finding.message);
+    }
+}
+
+pub(super) fn kind(block: Block) -> Kind {
+    match block {
+        Block::Resource => Kind::Resource,
+        Block::Data => Kind::Data,
+        Block::Ephemeral => Kind::Ephemeral,
+    }
+}
+
+/// Checks every policy document among a resource's properties, whoever wrote it: a construct, an override or
+/// `Raw`.
+pub(super) fn policies(context: &Context<'_>, resource: &dyn Resource, name: &str, properties: &Properties) {
+    for (property, value) in properties.iter() {
+        if !may_hold_document(value) {
+            continue;
+        }
+        let role = match resource.permissions() {
+            Some(permissions) => permissions.role,
+            None => Use::of(name, property),
+        };
+        for finding in policy::check(value, role, &|reference| arn(context, reference)) {
+            context.problem(format!("{name}.{property}"), finding.to_string());
+        }
+    }
+}
+
+fn may_hold_document(value: &Value) -> bool {
+    match value {
+        Value::Map(map) => map.get("Statement").is_some(),
+        Value::Json(document) => may_hold_document(document),
+        Value::Text(text) => {
+            text.literal().is_some_and(|text| text.trim_start().starts_with('{') && text.contains("\"Statement\""))
+        }
+        _ => false,
+    }
+}
+
+/// The form of the ARN that a reference yields, with `${…}` for what isn't known.
+fn arn(context: &Context<'_>, reference: Reference) -> Option<String> {
+    if reference.attribute.kind != Arn::WORD {
+        return None;
+    }
+    match &context.stack_of(reference.node).nodes[reference.node.index as usize].body {
+        Body::Lookup(lookup) => lookup.known_text(reference.attribute).map(template),
+        // Other ARNs than its own, such as a table's stream, are not in the schemas.
+        Body::Resource(resource) if matches!(reference.attribute.terraform, "arn" | "") => {
+            let schema = context.arns.find(Kind::Resource, &resource.types().cloudformation).ok()?;
+            schema.arn.clone()
+        }
+        Body::Resource(_) | Body::Parameter(_) | Body::Module(_) => None,
+    }
+}
+
+fn template(text: &Text) -> String {
+    let part = |part: &Part| match part {
+        Part::Literal(literal) => literal.clone().into_owned(),
+        Part::Pseudo(pseudo) => format!("${{{pseudo:?}}}"),
+        Part::Reference(_) => "${Name}".to_owned(),
+    };
+    text.parts().iter().map(part).collect()
+}
+
+/// Tells the checker what references are to.
+struct Known<'c, 'a>(&'c Context<'a>);
+
+impl schema::References for Known<'_, '_> {
+    fn schema_of(&self, reference: Reference) -> Option<Rc<Schema>> {
+        let Self(context) = self;
+        let (kind, name) = type_of(context, reference)?;
+        context.schemas.find(kind, name.as_ref()).ok()
+    }
+}
+
+/// The type a reference is to, in the words of the backend that is written; nothing where the reference is to
+/// a value that needs no resource.
+fn type_of(context: &Context<'_>, reference: Reference) -> Option<(Kind, String)> {
+    match &context.stack_of(reference.node).nodes[reference.node.index as usize].body {
+        Body::Resource(resource) => {
+            let types = resource.types();
+            match context.backend {
+                Backend::Terraform => Some((kind(types.block), types.terraform.into_owned())),
+                Backend::CloudFormation => Some((Kind::Resource, types.cloudformation.into_owned())),
+            }
+        }
+        Body::Lookup(lookup) if lookup.known_text(reference.attribute).is_none() => match context.backend {
+            Backend::Terraform => Some((Kind::Data, lookup.terraform.to_owned())),
+            Backend::CloudFormation => None,
+        },
+        Body::Lookup(_) | Body::Parameter(_) | Body::Module(_) => None,
+    }
+}
+
+/// Adds the tags that the app, the stack and the constructs above a node ask for, in the form that its type
+/// takes. Terraform's provider gives the app's and the stack's to everything by itself.
+pub(super) fn add_tags(context: &Context<'_>, node: &Node, types: &Types, properties: &mut Properties) {
+    let below = context.stack.tags.below(&node.path);
+    let tags: BTreeMap<&str, &str> = match context.backend {
+        Backend::Terraform => below.collect(),
+        Backend::CloudFormation => {
+            let app = context.app.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+            app.chain(context.stack.tags.top()).chain(below).collect()
+        }
+    };
+    if tags.is_empty() || (context.backend == Backend::Terraform && types.block != Block::Resource) {
+        return;
+    }
+    let name = match context.backend {
+        Backend::Terraform => types.terraform.as_ref(),
+        Backend::CloudFormation => types.cloudformation.as_ref(),
+    };
+    let Ok(schema) = context.schemas.find(Kind::Resource, name) else { return };
+    let Some(form) = &schema.tags else { return };
+    let slot = properties.slot(&form.property);
+    match form.form {
+        TagForm::Map => add_to_map(slot, &tags),
+        TagForm::Pairs => {
+            add_pairs(slot, &tags, |key, value| Properties::default().set("Key", key).set("Value", value))
+        }
+        TagForm::PairsAtLaunch => match context.backend {
+            Backend::CloudFormation => add_pairs(slot, &tags, |key, value| {
+                Properties::default().set("Key", key).set("Value", value).set("PropagateAtLaunch", true)
+            }),
+            Backend::Terraform => add_pairs(slot, &tags, |key, value| {
+                Properties::default().set("key", key).set("value", value).set("propagate_at_launch", true)
+            }),
+        },
+    }
+}
+
+/// What the construct set itself stays.
+fn add_to_map(slot: &mut Value, tags: &BTreeMap<&str, &str>) {
+    if *slot == Value::Null {
+        *slot = Value::Map(Properties::default());
+    }
+    let Value::Map(map) = slot else { return };
+    for (key, value) in tags {
+        if map.get(key).is_none() {
+            map.insert((*key).to_owned(), (*value).to_owned());
+        }
+    }
+}
+
+fn add_pairs(slot: &mut Value, tags: &BTreeMap<&str, &str>, pair: impl Fn(String, String) -> Properties) {
+    if *slot == Value::Null {
+        *slot = Value::List(Vec::new());
+    }
+    let Value::List(pairs) = slot else { return };
+    for (key, value) in tags {
+        let is_key = |pair: &Value| match pair {
+            Value::Map(pair) => [pair.get("Key"), pair.get("key")]
+                .into_iter()
+                .flatten()
+                .any(|known| *known == Value::from((*key).to_owned())),
+            _ => false,
+        };
+        if !pairs.iter().any(is_key) {
+            pairs.push(pair((*key).to_owned(), (*value).to_owned()).into());
+        }
+    }
+}
