@@ -7,7 +7,7 @@ use crate::{
         units::{Days, Gib, Mib, Seconds},
     },
     testing::{check_stack, problems},
-    tree::{Access, App, Arn, Id, Name, Raw, Ref},
+    tree::{Access, App, Arn, Attribute, Id, Lookup, Name, Raw, Ref},
 };
 
 const DIGEST: &str = "sha256:947399ae8b3fa131fc6d2da99f56c9c41195c7ce7cbd890e1e6c0dc328d238cd";
@@ -23,6 +23,13 @@ fn own_image() -> Image {
 fn bucket(stack: &mut Stack) -> Ref<Name> {
     let bucket = Raw::resource("aws_s3_bucket").in_cloudformation("AWS::S3::Bucket");
     stack.add("Models", bucket).get("bucket", Access::Ref)
+}
+
+/// The id of something that exists already.
+fn known(stack: &mut Stack, id: &str, value: &'static str) -> Ref<Id> {
+    const ID: Attribute = Attribute::id("id", Access::Ref);
+    let lookup = Lookup::new("aws_subnet", "AWS::EC2::Subnet").known(ID, value);
+    Ref::new(stack.add(id, lookup), ID)
 }
 
 #[test]
@@ -57,12 +64,12 @@ fn several_variants_with_everything() {
     check_stack("sagemaker_several_variants", |stack| {
         let key = stack.add("Key", Key::new("Encrypts models and captures"));
         let address = Text::from("s3://") + bucket(stack);
-        let subnet = stack.add("Subnet", Raw::data("aws_subnet").in_cloudformation("AWS::EC2::Subnet"));
-        let group = stack.add("Group", Raw::data("aws_security_group").in_cloudformation("AWS::EC2::SecurityGroup"));
+        let subnet = known(stack, "Subnet", "subnet-0a1b2c3d4e5f60718");
+        let group = known(stack, "Group", "sg-0a1b2c3d4e5f60718");
         let model = Model::artifact(own_image(), address.clone() + "/finbert/model.tar.gz")
             .decrypted_by(key)
             .isolated()
-            .in_vpc([subnet.get::<Id>("id", Access::Ref)], [group.get::<Id>("id", Access::Ref)]);
+            .in_vpc([subnet], [group]);
         let model = stack.add("Finbert", model);
         let role = model.role().expect("made with it");
         let newer = stack.add("Newer", Model::files(own_image(), address.clone() + "/newer/").role(role));
