@@ -298,13 +298,17 @@ fn intrinsic(context: &Context<'_>, piece: &Piece<'_>) -> Option<String> {
     let Target::Resource(resource, node) = target else {
         return Some(format!("{{ \"Ref\": \"{}\" }}", parameter_name(context, target, attribute)));
     };
+    let name = context.name(*node);
+    if let Some(why) = resource.terraform_only() {
+        context.problem("", why);
+        return Some(format!("{{ \"Ref\": \"{name}\" }}"));
+    }
     if resource.types().cloudformation.is_empty() {
         context.problem(
             "",
             format!("`{}` is only in Terraform, and CloudFormation needs it here", resource.types().terraform),
         );
     }
-    let name = context.name(*node);
     Some(match attribute.cloudformation {
         Access::Ref => format!("{{ \"Ref\": \"{name}\" }}"),
         Access::GetAtt(attribute) => format!("{{ \"Fn::GetAtt\": [\"{name}\", \"{attribute}\"] }}"),

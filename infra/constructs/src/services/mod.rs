@@ -1,7 +1,9 @@
 //! What AWS offers: one room per service, each with its definitions, handles and both renderings.
 
 pub mod dynamodb;
+pub mod appautoscaling;
 pub mod iam;
+pub mod imagebuilder;
 pub mod kinesis;
 pub mod kms;
 pub mod s3;
@@ -11,5 +13,6 @@ pub mod lambda;
 pub mod logs;
 pub mod sns;
 pub mod sqs;
+pub mod sagemaker;
 pub mod units;
 pub mod vpc;
