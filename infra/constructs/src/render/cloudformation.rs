@@ -60,12 +60,17 @@ impl Template {
         json::write_string(&mut out, "2010-09-09");
         lines.key(&mut out, "Description");
         json::write_string(&mut out, &format!("{} {}. {}", context.app.defaults.prefix, context.stack.name, super::terraform::MARK));
+        // What an output takes from elsewhere needs a parameter, so outputs are written before those are known.
+        let mut written_outputs = String::new();
+        json::write_object(&mut written_outputs, &outputs, 1, &dialect);
         let parameters = parameters(context);
-        for (name, section) in [("Parameters", &parameters), ("Outputs", &outputs)] {
-            if !section.is_empty() {
-                lines.key(&mut out, name);
-                json::write_object(&mut out, section, 1, &dialect);
-            }
+        if !parameters.is_empty() {
+            lines.key(&mut out, "Parameters");
+            json::write_object(&mut out, &parameters, 1, &dialect);
+        }
+        if !outputs.is_empty() {
+            lines.key(&mut out, "Outputs");
+            out.push_str(&written_outputs);
         }
         lines.key(&mut out, "Resources");
         let mut inner = Lines::open(&mut out, '{', 1);
