@@ -1,5 +1,7 @@
 //! What AWS offers: one room per service, each with its definitions, handles and both renderings.
 
+pub mod autoscaling;
+pub mod ec2;
 pub mod iam;
 pub mod kinesis;
 pub mod kms;
