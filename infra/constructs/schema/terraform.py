@@ -110,7 +110,8 @@ def limited(shape, limits):
         return ("text", shape[1] | text_facts(limits))
     if kind == "number":
         facts = {limit: limits[limit] for limit in ("min", "max") if limit in limits}
-        facts |= {"enum": sorted(limits["int_enum"])} if "int_enum" in limits else {}
+        values = limits.get("int_enum") or limits.get("enum")
+        facts |= {"enum": sorted(values)} if values else {}
         return ("number", shape[1] | facts)
     if kind == "list":
         facts = {limit: limits[limit + "_items"] for limit in ("min", "max") if limit + "_items" in limits}

@@ -1,3 +1,143 @@
 //! The newsloom command.
 
-fn main() {}
+mod cli;
+mod report;
+
+use clap::Parser;
+use cli::{Cli, Command, Format, StageName};
+use pipeline::{Assets, Formats, Options, Problem, Problems, Rendered, Settings, Stage};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    let json = match &command {
+        Command::Synth(synth) => synth.json,
+        Command::Check(check) => check.json,
+        _ => false,
+    };
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            if json {
+                report::problems_json(&problems);
+            } else {
+                report::problems(&problems);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Problems> {
+    match command {
+        Command::Synth(synth) => write_synth(&synth),
+        Command::Check(check) => check_config(&check),
+        Command::Permissions(config) => {
+            let permissions = pipeline::permissions(&load(&config.config)?)?;
+            print(&permissions);
+            Ok(())
+        }
+        Command::Schema { out } => schema(out.as_deref()),
+        Command::Version => {
+            print(concat!("newsloom ", env!("CARGO_PKG_VERSION"), "\n"));
+            Ok(())
+        }
+    }
+}
+
+fn write_synth(synth: &cli::Synth) -> Result<(), Problems> {
+    let start = Instant::now();
+    let rendered = synthesize(synth)?;
+    let written = pipeline::output::write(&synth.out, &rendered)?;
+    let (resources, time) = (rendered.resources, start.elapsed());
+    if synth.json {
+        report::written_json(&synth.out, &written, resources, time);
+    } else {
+        report::written(&synth.out, &written, resources, time);
+    }
+    Ok(())
+}
+
+fn synthesize(synth: &cli::Synth) -> Result<Rendered, Problems> {
+    let settings = load(&synth.config.config)?;
+    let located = if synth.without_assets { Ok(Assets::placeholders()) } else { Assets::locate(&synth.assets) };
+    // What isn't built is no reason to keep quiet about what else is wrong.
+    let (assets, missing) = match located {
+        Ok(assets) => (assets, Problems::default()),
+        Err(missing) => (Assets::placeholders(), missing),
+    };
+    let options = Options {
+        stages: synth.stage.iter().map(|stage| stage_of(*stage)).collect(),
+        formats: Formats {
+            terraform: synth.format != Format::Cloudformation,
+            cloudformation: synth.format != Format::Terraform,
+        },
+        assets,
+    };
+    match pipeline::synth(&settings, &options) {
+        Ok(rendered) if missing.is_empty() => Ok(rendered),
+        Ok(_) => Err(missing),
+        Err(problems) => Err(missing.and(problems)),
+    }
+}
+
+fn check_config(check: &cli::Check) -> Result<(), Problems> {
+    let start = Instant::now();
+    let config = &check.config.config;
+    let options = Options {
+        stages: Vec::new(),
+        formats: Formats { terraform: true, cloudformation: true },
+        assets: Assets::placeholders(),
+    };
+    let rendered = pipeline::synth(&load(config)?, &options)?;
+    if check.json {
+        report::fine_json(rendered.resources);
+    } else {
+        report::fine(config, rendered.resources, start.elapsed());
+    }
+    Ok(())
+}
+
+fn schema(out: Option<&Path>) -> Result<(), Problems> {
+    let schema = settings::schema_json();
+    let Some(out) = out else {
+        print(&schema);
+        return Ok(());
+    };
+    let written = std::fs::write(out, schema);
+    written.map_err(|error| Problems::of(out.display().to_string(), format!("can't be written: {error}")))
+}
+
+fn load(config: &Path) -> Result<Settings, Problems> {
+    let name = config.display().to_string();
+    let text = std::fs::read_to_string(config).map_err(|error| unread(&name, &error))?;
+    Settings::from_toml(&name, &text)
+}
+
+fn unread(name: &str, error: &std::io::Error) -> Problems {
+    let help = "--config names another file; newsloom.toml and examples/ of the repository show one";
+    let missing = error.kind() == std::io::ErrorKind::NotFound;
+    Problems::new(vec![Problem {
+        place: None,
+        subject: name.into(),
+        message: if missing { "there is no such file".into() } else { error.to_string() },
+        help: missing.then(|| help.into()),
+    }])
+}
+
+fn stage_of(name: StageName) -> Stage {
+    match name {
+        StageName::Ingestion => Stage::Ingestion,
+        StageName::Enrichment => Stage::Enrichment,
+        StageName::Redistribution => Stage::Redistribution,
+        StageName::Monitoring => Stage::Monitoring,
+    }
+}
+
+// A reader that went away, as `head` does, is no reason to complain.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

@@ -96,16 +96,14 @@ impl Document {
 
     /// Adds a statement in place.
     pub fn add(&mut self, mut statement: Statement) {
-        match self.statements.iter_mut().find(|known| known.differs_in_actions_only(&statement)) {
-            Some(twin) => {
-                twin.actions.append(&mut statement.actions);
-                twin.sort_actions();
-            }
-            None => {
-                statement.sort_actions();
-                self.statements.push(statement);
-            }
-        }
+        let twin = self.statements.iter_mut().find(|known| known.differs_in_actions_only(&statement));
+        let Some(twin) = twin else {
+            statement.sort_actions();
+            self.statements.push(statement);
+            return;
+        };
+        twin.actions.append(&mut statement.actions);
+        twin.sort_actions();
     }
 
     /// The merged statements, in order of first appearance.

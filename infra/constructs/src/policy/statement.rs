@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::tree::{Properties, Text, Value};
+use crate::tree::{Part, Properties, Text, Value};
 
 /// Whether a statement gives or takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +42,7 @@ impl Principal {
         let map = |name, value| Value::Map(Properties::default().set(name, value));
         match self {
             Self::Holder => None,
-            Self::Service(names) => Some(map("Service", Value::list(names.iter().map(text)))),
+            Self::Service(names) => Some(map("Service", words(names))),
             Self::Aws(arns) => Some(map("AWS", Value::list(arns))),
             Self::Everyone => Some("*".into()),
         }
@@ -196,10 +196,10 @@ impl Statement {
 
     pub(super) fn to_value(&self) -> Value {
         let properties = Properties::default()
-            .set_some("Sid", self.sid.as_ref().map(text))
+            .set_some("Sid", self.sid.clone().map(|sid| Text::from(Part::Literal(sid))))
             .set("Effect", self.effect.word())
             .set_some("Principal", self.principal.to_value())
-            .set("Action", Value::list(self.actions.iter().map(text)))
+            .set("Action", words(&self.actions))
             .set_filled("Resource", Value::list(&self.resources))
             .set_filled("Condition", self.conditions_value());
         Value::Map(properties)
@@ -230,10 +230,6 @@ impl Statement {
     }
 }
 
-/// A text that does not copy what is borrowed for good.
-fn text(words: &Cow<'static, str>) -> Text {
-    match words {
-        Cow::Borrowed(words) => (*words).into(),
-        Cow::Owned(words) => words.into(),
-    }
+fn words(words: &[Cow<'static, str>]) -> Value {
+    Value::list(words.iter().map(|word| Text::from(Part::Literal(word.clone()))))
 }

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use super::context::Context;
 use crate::{
+    policy::{self, Use},
     schema::{self, Kind, Schema, TagForm},
-    tree::{Backend, Block, Body, Node, Properties, Reference, Resource, Types, Value},
+    tree::{Arn, Backend, Block, Body, Kind as _, Node, Part, Properties, Reference, Resource, Text, Types, Value},
 };
 
 /// Checks a resource's finished properties; what is found becomes problems of the node that is being written.
@@ -33,6 +34,59 @@ pub(super) fn kind(block: Block) -> Kind {
         Block::Data => Kind::Data,
         Block::Ephemeral => Kind::Ephemeral,
     }
+}
+
+/// Checks every policy document among a resource's properties, whoever wrote it: a construct, an override or
+/// `Raw`.
+pub(super) fn policies(context: &Context<'_>, resource: &dyn Resource, name: &str, properties: &Properties) {
+    for (property, value) in properties.iter() {
+        if !may_hold_document(value) {
+            continue;
+        }
+        let role = match resource.permissions() {
+            Some(permissions) => permissions.role,
+            None => Use::of(name, property),
+        };
+        for finding in policy::check(value, role, &|reference| arn(context, reference)) {
+            context.problem(format!("{name}.{property}"), finding.to_string());
+        }
+    }
+}
+
+fn may_hold_document(value: &Value) -> bool {
+    match value {
+        Value::Map(map) => map.get("Statement").is_some(),
+        Value::Json(document) => may_hold_document(document),
+        Value::Text(text) => {
+            text.literal().is_some_and(|text| text.trim_start().starts_with('{') && text.contains("\"Statement\""))
+        }
+        _ => false,
+    }
+}
+
+/// The form of the ARN that a reference yields, with `${…}` for what isn't known.
+fn arn(context: &Context<'_>, reference: Reference) -> Option<String> {
+    if reference.attribute.kind != Arn::WORD {
+        return None;
+    }
+    match &context.stack_of(reference.node).nodes[reference.node.index as usize].body {
+        Body::Lookup(lookup) => lookup.known_text(reference.attribute).map(template),
+        // Other ARNs than its own, such as a table's stream, are not in the schemas.
+        Body::Resource(resource) if matches!(reference.attribute.terraform, "arn" | "") => {
+            let schema = context.arns.find(Kind::Resource, &resource.types().cloudformation).ok()?;
+            schema.arn.clone()
+        }
+        Body::Resource(_) | Body::Parameter(_) | Body::Module(_) => None,
+    }
+}
+
+fn template(text: &Text) -> String {
+    let part = |part: &Part| match part {
+        Part::Literal(literal) => literal.clone().into_owned(),
+        Part::Pseudo(pseudo) => format!("${{{pseudo:?}}}"),
+        Part::Reference(_) => "${Name}".to_owned(),
+    };
+    text.parts().iter().map(part).collect()
 }
 
 /// Tells the checker what references are to.
@@ -145,7 +199,10 @@ fn add_pairs(slot: &mut Value, tags: &BTreeMap<&str, &str>, pair: impl Fn(String
     let Value::List(pairs) = slot else { return };
     for (key, value) in tags {
         let is_key = |pair: &Value| match pair {
-            Value::Map(pair) => [pair.get("Key"), pair.get("key")].into_iter().flatten().any(|known| *known == Value::from((*key).to_owned())),
+            Value::Map(pair) => [pair.get("Key"), pair.get("key")]
+                .into_iter()
+                .flatten()
+                .any(|known| *known == Value::from((*key).to_owned())),
             _ => false,
         };
         if !pairs.iter().any(is_key) {

@@ -7,7 +7,9 @@ use super::{
     json::{self, Dialect, Lines},
     output::File,
 };
-use crate::tree::{Access, Attribute, Backend, Body, Node, NodeRef, Properties, Pseudo, Reference, Removal, Resource, Text, Value, pascal};
+use crate::tree::{
+    Access, Attribute, Backend, Body, Node, NodeRef, Properties, Pseudo, Reference, Removal, Resource, Text, Value, pascal,
+};
 
 /// The most resources that CloudFormation takes in one template (its quota "Resources in a template").
 const MOST_RESOURCES: usize = 500;
@@ -45,9 +47,22 @@ impl Template {
         for reference in exports {
             self.add_export(context, *reference);
         }
+        // Outputs are written before parameters are counted: what they refer to may need some.
         let outputs = outputs(context);
+        let mut written_outputs = String::new();
+        json::write_object(&mut written_outputs, &outputs, 1, &CloudFormation(context));
+        let parameters = parameters(context);
+        for (name, _) in parameters.iter().filter(|(name, _)| self.resources.contains_key(*name)) {
+            context.problem(
+                "",
+                format!("a resource and a parameter are both called `{name}` in CloudFormation; rename one"),
+            );
+        }
         if self.resources.len() > MOST_RESOURCES {
-            let message = format!("{} resources in one template; CloudFormation takes {MOST_RESOURCES}: use several stacks", self.resources.len());
+            let message = format!(
+                "{} resources in one template; CloudFormation takes {MOST_RESOURCES}: use several stacks",
+                self.resources.len()
+            );
             context.problem("", message);
         }
         if context.stack.nodes.iter().any(|node| matches!(node.body, Body::Module(_))) {
@@ -59,11 +74,10 @@ impl Template {
         lines.key(&mut out, "AWSTemplateFormatVersion");
         json::write_string(&mut out, "2010-09-09");
         lines.key(&mut out, "Description");
-        json::write_string(&mut out, &format!("{} {}. {}", context.app.defaults.prefix, context.stack.name, super::terraform::MARK));
-        // What an output takes from elsewhere needs a parameter, so outputs are written before those are known.
-        let mut written_outputs = String::new();
-        json::write_object(&mut written_outputs, &outputs, 1, &dialect);
-        let parameters = parameters(context);
+        json::write_string(
+            &mut out,
+            &format!("{} {}. {}", context.app.defaults.prefix, context.stack.name, super::terraform::MARK),
+        );
         if !parameters.is_empty() {
             lines.key(&mut out, "Parameters");
             json::write_object(&mut out, &parameters, 1, &dialect);
@@ -89,11 +103,17 @@ impl Template {
     fn add_export(&mut self, context: &Context<'_>, reference: Reference) {
         if reference.attribute.sensitive {
             let path = &context.stack.nodes[reference.node.index as usize].path;
-            context.problem("", format!("a secret of `{path}` is used in another stack; CloudFormation can't carry it there"));
+            context.problem(
+                "",
+                format!("a secret of `{path}` is used in another stack; CloudFormation can't carry it there"),
+            );
         }
         let properties = Properties::default()
             .set("Name", export_path(context, reference))
-            .set("Description", format!("For other stacks: {}", context.stack.nodes[reference.node.index as usize].path))
+            .set(
+                "Description",
+                format!("For other stacks: {}", context.stack.nodes[reference.node.index as usize].path),
+            )
             .set("Type", "String")
             .set("Value", reference);
         let body = Properties::default().set("Type", "AWS::SSM::Parameter").set("Properties", properties);
@@ -205,7 +225,13 @@ impl Sub {
         }
     }
 
-    fn name_of(&mut self, context: &Context<'_>, piece: &Piece<'_>, target: &Target<'_>, attribute: Attribute) -> String {
+    fn name_of(
+        &mut self,
+        context: &Context<'_>,
+        piece: &Piece<'_>,
+        target: &Target<'_>,
+        attribute: Attribute,
+    ) -> String {
         match (target, attribute.cloudformation) {
             (Target::Resource(_, node), Access::Ref) => context.name(*node).to_owned(),
             (Target::Resource(_, node), Access::GetAtt(name)) => format!("{}.{name}", context.name(*node)),
@@ -264,7 +290,10 @@ fn intrinsic(context: &Context<'_>, piece: &Piece<'_>) -> Option<String> {
         return Some(format!("{{ \"Ref\": \"{}\" }}", parameter_name(context, target, attribute)));
     };
     if resource.types().cloudformation.is_empty() {
-        context.problem("", format!("`{}` is only in Terraform, and CloudFormation needs it here", resource.types().terraform));
+        context.problem(
+            "",
+            format!("`{}` is only in Terraform, and CloudFormation needs it here", resource.types().terraform),
+        );
     }
     let name = context.name(*node);
     Some(match attribute.cloudformation {
@@ -274,7 +303,10 @@ fn intrinsic(context: &Context<'_>, piece: &Piece<'_>) -> Option<String> {
             format!("{{ \"Fn::Select\": [{index}, {{ \"Fn::GetAtt\": [\"{name}\", \"{attribute}\"] }}] }}")
         }
         Access::None => {
-            let message = format!("`{}` of `{}` is used, which CloudFormation doesn't have", attribute.terraform, context.stack.nodes[node.index as usize].path);
+            let message = format!(
+                "`{}` of `{}` is used, which CloudFormation doesn't have",
+                attribute.terraform, context.stack.nodes[node.index as usize].path
+            );
             context.problem("", message);
             format!("{{ \"Ref\": \"{name}\" }}")
         }
@@ -284,7 +316,7 @@ fn intrinsic(context: &Context<'_>, piece: &Piece<'_>) -> Option<String> {
 /// The parameter that stands for something outside the template.
 fn parameter_name(context: &Context<'_>, target: &Target<'_>, attribute: Attribute) -> String {
     match target {
-        Target::Parameter(_, node) => context.name(*node).to_owned(),
+        Target::Parameter(node) => context.name(*node).to_owned(),
         Target::Lookup(_, node) => format!("{}{}", context.name(*node), pascal_words(attribute.terraform)),
         Target::Import(Import { reference }) => {
             let stack = &context.stack_of(reference.node).name;
@@ -310,7 +342,8 @@ fn parameters(context: &Context<'_>) -> Properties {
         let node = &context.stack.nodes[*index as usize];
         let Body::Lookup(lookup) = &node.body else { continue };
         let name = format!("{}{}", pascal(&node.path), pascal_words(attribute.terraform));
-        let description = format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
+        let description =
+            format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
         all.insert(name, Properties::default().set("Type", "String").set("Description", description));
     }
     for import in uses.imports.values() {

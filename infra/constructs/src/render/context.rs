@@ -7,8 +7,8 @@ use std::{
 
 use crate::schema::Schemas;
 use crate::tree::{
-    App, Attribute, Backend, Body, Lookup, Module, NodeRef, Parameter, Part, Problem, Pseudo, Reference, Resource,
-    Stack, Text, Value, pascal, snake,
+    App, Attribute, Backend, Body, Lookup, NodeRef, Part, Problem, Pseudo, Reference, Resource, Stack, Text, Value,
+    pascal, snake,
 };
 
 /// What nodes are called in both backends, by stack and index.
@@ -41,14 +41,19 @@ impl Names {
     pub(super) fn collisions(&self, stack: &Stack) -> Vec<Problem> {
         let of_stack = stack.id as usize;
         let mut problems = Vec::new();
-        for (backend, names) in [("Terraform", &self.terraform[of_stack]), ("CloudFormation", &self.cloudformation[of_stack])] {
+        for (backend, names) in
+            [("Terraform", &self.terraform[of_stack]), ("CloudFormation", &self.cloudformation[of_stack])]
+        {
             let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
             for (name, node) in names.iter().zip(&stack.nodes) {
                 match seen.insert(name, &node.path) {
                     Some(first) if first != node.path => problems.push(Problem {
                         path: node.path.clone(),
                         property: String::new(),
-                        message: format!("`{first}` and `{}` are both called `{name}` in {backend}; rename one", node.path),
+                        message: format!(
+                            "`{first}` and `{}` are both called `{name}` in {backend}; rename one",
+                            node.path
+                        ),
                     }),
                     _ => {}
                 }
@@ -91,6 +96,8 @@ pub(super) struct Context<'a> {
     pub(super) names: &'a Names,
     pub(super) backend: Backend,
     pub(super) schemas: &'a Schemas,
+    /// CloudFormation's schemas, which know the forms of ARNs.
+    pub(super) arns: &'a Schemas,
     pub(super) uses: RefCell<Uses>,
     /// The node that is being written, for edges and problems.
     current: Cell<Option<u32>>,
@@ -102,14 +109,29 @@ pub(super) enum Target<'a> {
     /// Known without a lookup.
     Known(&'a Text),
     Lookup(&'a Lookup, NodeRef),
-    Parameter(&'a Parameter, NodeRef),
-    Module(&'a Module, NodeRef),
+    Parameter(NodeRef),
+    Module(NodeRef),
     Import(Import),
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(app: &'a App, stack: &'a Stack, names: &'a Names, schemas: &'a Schemas) -> Self {
-        Self { app, stack, names, backend: schemas.backend(), schemas, uses: RefCell::default(), current: Cell::new(None) }
+    pub(super) fn new(
+        app: &'a App,
+        stack: &'a Stack,
+        names: &'a Names,
+        schemas: &'a Schemas,
+        arns: &'a Schemas,
+    ) -> Self {
+        Self {
+            app,
+            stack,
+            names,
+            backend: schemas.backend(),
+            schemas,
+            arns,
+            uses: RefCell::default(),
+            current: Cell::new(None),
+        }
     }
 
     pub(super) fn enter(&self, node: Option<u32>) {
@@ -122,6 +144,11 @@ impl<'a> Context<'a> {
 
     pub(super) fn stack_of(&self, node: NodeRef) -> &'a Stack {
         &self.app.stacks[node.stack as usize]
+    }
+
+    /// A lookup that was needed and isn't among those already written.
+    pub(super) fn next_lookup(&self, done: &BTreeSet<u32>) -> Option<u32> {
+        self.uses.borrow().lookups.difference(done).next().copied()
     }
 
     /// Reports a problem of the node that is being written.
@@ -148,8 +175,8 @@ impl<'a> Context<'a> {
         self.edge(node);
         match body {
             Body::Resource(resource) => Target::Resource(resource.as_ref(), node),
-            Body::Parameter(parameter) => Target::Parameter(parameter, node),
-            Body::Module(module) => Target::Module(module, node),
+            Body::Parameter(_) => Target::Parameter(node),
+            Body::Module(_) => Target::Module(node),
             Body::Lookup(lookup) => {
                 let mut uses = self.uses.borrow_mut();
                 uses.lookups.insert(node.index);
@@ -162,7 +189,10 @@ impl<'a> Context<'a> {
     fn import(&self, reference: Reference) -> Import {
         if reference.node.stack > self.stack.id {
             let other = self.stack_of(reference.node);
-            self.problem("", format!("the stack `{}` refers to `{}`, which comes after it", self.stack.name, other.name));
+            self.problem(
+                "",
+                format!("the stack `{}` refers to `{}`, which comes after it", self.stack.name, other.name),
+            );
         }
         let import = Import { reference };
         self.uses.borrow_mut().imports.insert(Import::key(reference), import);

@@ -7,6 +7,8 @@ mod json;
 mod output;
 mod synth;
 mod terraform;
+#[cfg(test)]
+mod tests;
 
 pub use output::{Rendered, Written};
 pub use synth::Format;

@@ -47,8 +47,9 @@ impl App {
             problems.extend(names.collisions(stack));
         }
         let mut files = Vec::new();
+        let schemas = [Schemas::new(Backend::Terraform), Schemas::new(Backend::CloudFormation)];
         for backend in format.backends() {
-            render(self, &names, *backend, &mut files, &mut problems);
+            render(self, &names, (*backend, format), &schemas, &mut files, &mut problems);
         }
         if problems.is_empty() { Ok(Rendered::new(files)) } else { Err(Problems::new(problems)) }
     }
@@ -57,16 +58,26 @@ impl App {
 /// What later stacks take from each stack.
 type Exports = BTreeMap<u16, BTreeMap<String, Reference>>;
 
-fn render(app: &App, names: &Names, backend: Backend, files: &mut Vec<File>, problems: &mut Vec<Problem>) {
-    let schemas = Schemas::new(backend);
+fn render(
+    app: &App,
+    names: &Names,
+    (backend, format): (Backend, Format),
+    [terraform, cloudformation]: &[Schemas; 2],
+    files: &mut Vec<File>,
+    problems: &mut Vec<Problem>,
+) {
+    let schemas = match backend {
+        Backend::Terraform => terraform,
+        Backend::CloudFormation => cloudformation,
+    };
     let mut exports = Exports::default();
     // A stack takes from those before it, so from the last to the first every export is known in time.
     for stack in app.stacks.iter().rev() {
-        let context = Context::new(app, stack, names, &schemas);
+        let context = Context::new(app, stack, names, schemas, cloudformation);
         let wanted: Vec<Reference> = exports.remove(&stack.id).unwrap_or_default().into_values().collect();
         match backend {
             Backend::Terraform => files.extend(render_terraform(&context, &wanted)),
-            Backend::CloudFormation => files.push(render_cloudformation(&context, &wanted)),
+            Backend::CloudFormation => files.push(render_cloudformation(&context, format, &wanted)),
         }
         let uses = context.uses.into_inner();
         for Import { reference } in uses.imports.into_values() {
@@ -79,7 +90,8 @@ fn render(app: &App, names: &Names, backend: Backend, files: &mut Vec<File>, pro
 }
 
 fn circle_problem(stack: &Stack, circle: &[u32]) -> Problem {
-    let paths: Vec<&str> = circle.iter().chain(circle.first()).map(|index| stack.nodes[*index as usize].path.as_str()).collect();
+    let paths: Vec<&str> =
+        circle.iter().chain(circle.first()).map(|index| stack.nodes[*index as usize].path.as_str()).collect();
     Problem {
         path: paths[0].to_owned(),
         property: String::new(),
@@ -97,6 +109,7 @@ fn render_terraform(context: &Context<'_>, exports: &[Reference]) -> Vec<File> {
         let mut arguments = overridden(context, described, resource.terraform());
         checks::add_tags(context, described, resource, &mut arguments);
         checks::properties(context, &types, &arguments);
+        checks::policies(context, resource, &types.terraform, &arguments);
         terraform::meta_arguments(context, described, resource.is_stateful(), &mut arguments);
         files.add(context, node, &types, arguments);
     });
@@ -104,7 +117,7 @@ fn render_terraform(context: &Context<'_>, exports: &[Reference]) -> Vec<File> {
     files.finish(context, directory, exports)
 }
 
-fn render_cloudformation(context: &Context<'_>, exports: &[Reference]) -> File {
+fn render_cloudformation(context: &Context<'_>, format: Format, exports: &[Reference]) -> File {
     let mut template = Template::default();
     each_resource(context, |node, described, resource| {
         let types = resource.types();
@@ -114,6 +127,11 @@ fn render_cloudformation(context: &Context<'_>, exports: &[Reference]) -> File {
         let mut properties = overridden(context, described, resource.cloudformation());
         checks::add_tags(context, described, resource, &mut properties);
         checks::properties(context, &types, &properties);
+        // A policy that both backends have was checked with Terraform's rendering, unless it was changed here.
+        let overridden = described.overrides.iter().any(|change| change.backend == Backend::CloudFormation);
+        if format == Format::CloudFormation || types.terraform.is_empty() || overridden {
+            checks::policies(context, resource, &types.cloudformation, &properties);
+        }
         template.add(context, node, resource, properties);
     });
     template.finish(context, exports)
@@ -123,6 +141,10 @@ fn each_resource(context: &Context<'_>, mut visit: impl FnMut(NodeRef, &Node, &d
     for (index, node) in (0..).zip(&context.stack.nodes) {
         let Body::Resource(resource) = &node.body else { continue };
         context.enter(Some(index));
+        if let Some(why) = resource.refuses(context.backend) {
+            context.problem("", why);
+            continue;
+        }
         visit(NodeRef { stack: context.stack.id, index }, node, resource.as_ref());
     }
     context.enter(None);

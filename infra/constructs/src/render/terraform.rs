@@ -48,7 +48,15 @@ impl Files {
         self.block(context, &types.service, keyword(types.block), &types.terraform, context.name(node), &body);
     }
 
-    fn block(&mut self, context: &Context<'_>, file: &str, keyword: &'static str, kind: &str, name: &str, body: &Properties) {
+    fn block(
+        &mut self,
+        context: &Context<'_>,
+        file: &str,
+        keyword: &'static str,
+        kind: &str,
+        name: &str,
+        body: &Properties,
+    ) {
         let first_word = kind.split('_').next().unwrap_or(kind);
         if let Some((provider, _)) = PROVIDERS.iter().find(|(provider, _)| *provider == first_word) {
             self.providers.insert(provider);
@@ -88,16 +96,19 @@ impl Files {
                 named.push((service, file_of_blocks(blocks)));
             }
         }
-        let path = |name: &str| if directory.is_empty() { format!("{name}.tf.json") } else { format!("{directory}/{name}.tf.json") };
+        let path = |name: &str| {
+            if directory.is_empty() { format!("{name}.tf.json") } else { format!("{directory}/{name}.tf.json") }
+        };
         named.into_iter().map(|(name, text)| File { path: path(name), text }).collect()
     }
 
     /// Data sources for what exists already and has an attribute that isn't known.
     fn add_lookups(&mut self, context: &Context<'_>) {
-        let lookups = context.uses.borrow().lookups.clone();
-        for index in lookups {
-            let node = &context.stack.nodes[index as usize];
-            let Body::Lookup(lookup) = &node.body else { continue };
+        let mut done = BTreeSet::new();
+        // A lookup's arguments may need another lookup.
+        while let Some(index) = context.next_lookup(&done) {
+            done.insert(index);
+            let Body::Lookup(lookup) = &context.stack.nodes[index as usize].body else { continue };
             context.enter(Some(index));
             let name = context.name(NodeRef { stack: context.stack.id, index });
             let service = lookup.terraform.split('_').nth(1).unwrap_or("main");
@@ -113,7 +124,8 @@ impl Files {
         for pseudo in pseudos {
             self.block(context, "main", "data", data_source(pseudo), "current", &data_arguments(pseudo));
         }
-        let stacks: BTreeSet<u16> = context.uses.borrow().imports.values().map(|import| import.reference.node.stack).collect();
+        let stacks: BTreeSet<u16> =
+            context.uses.borrow().imports.values().map(|import| import.reference.node.stack).collect();
         for stack in stacks {
             let name = &context.app.stacks[stack as usize].name;
             let body = remote_state(&context.app.state, name);
@@ -212,7 +224,9 @@ impl Dialect for Terraform<'_, '_> {
                 let expression = expression.as_str();
                 match (&piece, code) {
                     (_, true) => out.push_str(expression),
-                    (Piece::Pseudo(Pseudo::Region), false) if !expression.starts_with("data.") => out.push_str(expression),
+                    (Piece::Pseudo(Pseudo::Region), false) if !expression.starts_with("data.") => {
+                        out.push_str(expression)
+                    }
                     _ => {
                         out.push_str("${");
                         json::write_escaped(out, expression);
@@ -297,13 +311,18 @@ fn expression(context: &Context<'_>, piece: &Piece<'_>) -> String {
         Target::Resource(resource, node) => {
             let types = resource.types();
             if types.terraform.is_empty() {
-                context.problem("", format!("`{}` is only in CloudFormation, and Terraform needs it here", types.cloudformation));
+                context.problem(
+                    "",
+                    format!("`{}` is only in CloudFormation, and Terraform needs it here", types.cloudformation),
+                );
             }
             format!("{}.{}", address(&types, context.name(*node)), attribute.terraform)
         }
-        Target::Lookup(lookup, node) => format!("data.{}.{}.{}", lookup.terraform, context.name(*node), attribute.terraform),
-        Target::Parameter(_, node) => format!("var.{}", context.name(*node)),
-        Target::Module(_, node) => format!("module.{}.{}", context.name(*node), attribute.terraform),
+        Target::Lookup(lookup, node) => {
+            format!("data.{}.{}.{}", lookup.terraform, context.name(*node), attribute.terraform)
+        }
+        Target::Parameter(node) => format!("var.{}", context.name(*node)),
+        Target::Module(node) => format!("module.{}.{}", context.name(*node), attribute.terraform),
         Target::Import(Import { reference }) => {
             let stack = snake_stack(&context.stack_of(reference.node).name);
             format!("data.terraform_remote_state.{stack}.outputs.{}", export_name(context, *reference))
@@ -339,7 +358,8 @@ fn export_name(context: &Context<'_>, reference: Reference) -> String {
     if attribute.is_empty() {
         return node.to_owned();
     }
-    let words: Vec<&str> = attribute.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        attribute.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     format!("{node}_{}", words.join("_"))
 }
 
@@ -377,7 +397,13 @@ fn state_settings(state: &State, stack: &str) -> Properties {
 
 fn provider_settings(context: &Context<'_>) -> String {
     let app = context.app;
-    let tags: Properties = app.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).chain(context.stack.tags.top()).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let tags: Properties = app
+        .tags
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .chain(context.stack.tags.top())
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
     let tags = (!tags.is_empty()).then(|| Properties::default().set("tags", tags));
     let mut main = Properties::default().set_some("region", app.defaults.region.clone());
     for (name, value) in app.provider.iter() {
@@ -424,7 +450,10 @@ fn outputs(context: &Context<'_>, exports: &[Reference]) -> Option<String> {
     }
     for reference in exports {
         let body = Properties::default()
-            .set("description", format!("For other stacks: {}", context.stack.nodes[reference.node.index as usize].path))
+            .set(
+                "description",
+                format!("For other stacks: {}", context.stack.nodes[reference.node.index as usize].path),
+            )
             .set("value", *reference)
             .set_some("sensitive", reference.attribute.sensitive.then_some(true));
         all.insert(export_name(context, *reference), body);
@@ -449,7 +478,11 @@ fn variables(context: &Context<'_>) -> Option<String> {
 fn moves(context: &Context<'_>) -> Option<String> {
     let mut all: Vec<Properties> = Vec::new();
     for (index, node) in (0..).zip(&context.stack.nodes) {
-        let (Some(old), Some(new)) = (&node.moved_from, address_of(context, NodeRef { stack: context.stack.id, index })) else { continue };
+        let (Some(old), Some(new)) =
+            (&node.moved_from, address_of(context, NodeRef { stack: context.stack.id, index }))
+        else {
+            continue;
+        };
         let (kind, _) = new.rsplit_once('.').expect("an address has a dot");
         all.push(Properties::default().set("from", format!("{kind}.{}", snake(old))).set("to", new));
     }
@@ -511,4 +544,3 @@ fn write_blocks(lines: &mut Lines, out: &mut String, blocks: &Blocks) {
         inner.close(out, '}');
     }
 }
-

@@ -30,16 +30,8 @@ pub struct Finding {
 /// let findings = check(&stream, &Properties::default().set("RetentionPeriodHours", 12), &());
 /// assert_eq!(findings[0].message, "RetentionPeriodHours is 12; allowed is 24 to 8760");
 /// ```
-pub fn check(
-    schema: &Schema,
-    properties: &Properties,
-    references: &dyn References,
-) -> Vec<Finding> {
-    let mut checker = Checker {
-        schema,
-        judge: Judge::new(schema.backend, references),
-        findings: Vec::new(),
-    };
+pub fn check(schema: &Schema, properties: &Properties, references: &dyn References) -> Vec<Finding> {
+    let mut checker = Checker { schema, judge: Judge::new(schema.backend, references), findings: Vec::new() };
     checker.object(&Place::ROOT, &schema.root, properties);
     checker.findings
 }
@@ -96,12 +88,11 @@ impl Checker<'_> {
 
     fn value(&mut self, place: &Place<'_>, shape: &Shape, value: &Value) {
         match (shape, value) {
-            (_, Value::Null) => {}
+            (_, Value::Null) | (Shape::Bool, Value::Bool(_)) => {}
             (Shape::Any, _) => self.loose(place, value),
             (_, Value::Map(fields)) if self.is_intrinsic(fields) => self.loose(place, value),
             (Shape::OneOf(shapes), _) => self.one_of(place, shapes, value),
             (_, Value::Text(text)) if text.literal().is_none() => self.made(place, shape, text),
-            (Shape::Bool, Value::Bool(_)) => {}
             #[allow(clippy::cast_precision_loss)] // limits are far below 2^53
             (Shape::Number(limits), Value::Integer(number)) => {
                 self.number(place, limits, *number as f64);
@@ -131,8 +122,7 @@ impl Checker<'_> {
         let (Some(name), None) = (names.next(), names.next()) else {
             return false;
         };
-        self.schema.backend == Some(Backend::CloudFormation)
-            && (name.starts_with("Fn::") || name == "Ref")
+        self.schema.backend == Some(Backend::CloudFormation) && (name.starts_with("Fn::") || name == "Ref")
     }
 
     /// The findings of the alternative that has fewest.
@@ -178,10 +168,7 @@ impl Checker<'_> {
     fn number(&mut self, place: &Place<'_>, limits: &Number, number: f64) {
         let step = place.step();
         if limits.integer && number.fract() != 0.0 {
-            self.find(
-                place,
-                format!("{step} is {number}; a whole number is needed"),
-            );
+            self.find(place, format!("{step} is {number}; a whole number is needed"));
         }
         let below = limits.min.is_some_and(|min| number < min);
         let above = limits.max.is_some_and(|max| number > max);
@@ -192,10 +179,7 @@ impl Checker<'_> {
         if !limits.enumeration.is_empty() && !limits.enumeration.contains(&number) {
             let are = words::are(limits.enumeration.len());
             let allowed = words::listed(&limits.enumeration);
-            self.find(
-                place,
-                format!("{step} is {number}; allowed {are} {allowed}"),
-            );
+            self.find(place, format!("{step} is {number}; allowed {are} {allowed}"));
         }
     }
 
@@ -220,10 +204,7 @@ impl Checker<'_> {
             let earlier = items[..index].iter().position(|other| other == item);
             if let (true, Some(earlier)) = (list.unique, earlier) {
                 let (this, that) = (here.step(), place.index(earlier).step());
-                self.find(
-                    &here,
-                    format!("{this} is the same as {that}; each may be there once"),
-                );
+                self.find(&here, format!("{this} is the same as {that}; each may be there once"));
             }
         }
     }
@@ -239,22 +220,12 @@ impl Checker<'_> {
     }
 
     fn find(&mut self, place: &Place<'_>, message: String) {
-        self.findings.push(Finding {
-            path: place.to_string(),
-            message,
-        });
+        self.findings.push(Finding { path: place.to_string(), message });
     }
 }
 
-const META_ARGUMENTS: [&str; 7] = [
-    "connection",
-    "count",
-    "depends_on",
-    "for_each",
-    "lifecycle",
-    "provider",
-    "provisioner",
-];
+const META_ARGUMENTS: [&str; 7] =
+    ["connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"];
 
 fn is_there(property: &Property, properties: &Properties) -> bool {
     match properties.get(&property.name) {
@@ -272,10 +243,7 @@ fn unknown(name: &str, object: &Object) -> String {
         None if names.clone().next().is_none() => {
             format!("unknown property `{name}`; none is allowed here")
         }
-        None => format!(
-            "unknown property `{name}`; allowed are {}",
-            words::listed(names)
-        ),
+        None => format!("unknown property `{name}`; allowed are {}", words::listed(names)),
     }
 }
 
@@ -296,10 +264,7 @@ fn wrong_type(place: &Place<'_>, shape: &Shape, value: &Value) -> String {
 /// The first thing wrong with a literal.
 fn complaint(limits: &Text, literal: &str) -> Option<String> {
     let given = words::quoted(literal);
-    let same = |known: &String| match limits.ignore_case {
-        true => known.eq_ignore_ascii_case(literal),
-        false => known == literal,
-    };
+    let same = |known: &String| known == literal || limits.ignore_case && known.eq_ignore_ascii_case(literal);
     if !limits.enumeration.is_empty() && !limits.enumeration.iter().any(same) {
         let allowed = words::allowed(literal, &limits.enumeration);
         return Some(format!("is {given}; {allowed}"));
@@ -307,10 +272,7 @@ fn complaint(limits: &Text, literal: &str) -> Option<String> {
     let length = literal.chars().count();
     if limits.min.is_some_and(|min| length < min) || limits.max.is_some_and(|max| length > max) {
         let characters = words::counted(length, "character");
-        return Some(format!(
-            "has {characters}; {}",
-            words::range(limits.min, limits.max)
-        ));
+        return Some(format!("has {characters}; {}", words::range(limits.min, limits.max)));
     }
     let broken = limits.patterns.iter().find(|known| !known.matches(literal));
     if let Some(pattern) = broken {
@@ -320,8 +282,15 @@ fn complaint(limits: &Text, literal: &str) -> Option<String> {
         [only] if only == "arn" && !literal.is_empty() && !literal.starts_with("arn:") => {
             Some(format!("is {given}; an ARN is needed"))
         }
+        [only] if only == "json" && !literal.is_empty() && !is_json(literal) => {
+            Some(format!("is {given}; a JSON document is needed"))
+        }
         _ => None,
     }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// Where a value is. Written out only when something is found.
@@ -339,25 +308,16 @@ enum Step<'a> {
 }
 
 impl<'a> Place<'a> {
-    const ROOT: Place<'static> = Place {
-        parent: None,
-        step: Step::Root,
-    };
+    const ROOT: Place<'static> = Place { parent: None, step: Step::Root };
 
     fn name(&'a self, name: &'a str) -> Place<'a> {
         let step = Step::Name(name);
-        Place {
-            parent: Some(self),
-            step,
-        }
+        Place { parent: Some(self), step }
     }
 
     fn index(&'a self, index: usize) -> Place<'a> {
         let step = Step::Index(index);
-        Place {
-            parent: Some(self),
-            step,
-        }
+        Place { parent: Some(self), step }
     }
 
     /// The last name on the way, whatever the index behind it.

@@ -17,12 +17,10 @@ mod tests;
 
 use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc};
 
-pub use check::{Finding, check};
 pub use crate::tree::Backend;
+pub use check::{Finding, check};
 pub use references::References;
-pub use shape::{
-    List, Number, Object, Pattern, Property, Relation, Schema, Shape, TagForm, Tags, Text,
-};
+pub use shape::{List, Number, Object, Pattern, Property, Relation, Schema, Shape, TagForm, Tags, Text};
 
 use pack::Pack;
 
@@ -72,16 +70,9 @@ impl Schemas {
     pub fn new(backend: Backend) -> Self {
         let pack = match backend {
             Backend::Terraform => Pack::new(include_bytes!("../../schema/terraform.pack")),
-            Backend::CloudFormation => {
-                Pack::new(include_bytes!("../../schema/cloudformation.pack"))
-            }
+            Backend::CloudFormation => Pack::new(include_bytes!("../../schema/cloudformation.pack")),
         };
-        Self {
-            backend,
-            pack: RefCell::new(pack),
-            found: RefCell::default(),
-            patterns: RefCell::default(),
-        }
+        Self { backend, pack: RefCell::new(pack), found: RefCell::default(), patterns: RefCell::default() }
     }
 
     /// Whose words they are in.
@@ -99,10 +90,7 @@ impl Schemas {
         if let Some(known) = self.found.borrow().get(&key) {
             return Ok(Rc::clone(known));
         }
-        let schema = Rc::new(
-            self.unpack(kind, name)
-                .ok_or_else(|| self.unknown(kind, name))?,
-        );
+        let schema = Rc::new(self.unpack(kind, name).ok_or_else(|| self.unknown(kind, name))?);
         self.found.borrow_mut().insert(key, Rc::clone(&schema));
         Ok(schema)
     }
@@ -121,12 +109,7 @@ impl Schemas {
         let bytes = pack.unpack(&full)?;
         let mut patterns = self.patterns.borrow_mut();
         let schema = read::schema(bytes, &mut patterns);
-        Some(Schema {
-            name: name.to_owned(),
-            backend: Some(self.backend),
-            kind,
-            ..schema
-        })
+        Some(Schema { name: name.to_owned(), backend: Some(self.backend), kind, ..schema })
     }
 
     /// What stands before a name in the pack, or nothing where the backend has no such kind.
@@ -140,10 +123,7 @@ impl Schemas {
     fn unknown(&self, kind: Kind, name: &str) -> Unknown {
         let names = self.names(kind);
         let nearest = words::near(name, names.iter().map(String::as_str));
-        Unknown {
-            name: name.to_owned(),
-            nearest: nearest.into_iter().map(str::to_owned).collect(),
-        }
+        Unknown { name: name.to_owned(), nearest: nearest.into_iter().map(str::to_owned).collect() }
     }
 }
 

@@ -2,14 +2,11 @@
 
 use miniz_oxide::inflate::{
     TINFLStatus,
-    core::{
-        DecompressorOxide, decompress, inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
-    },
+    core::{DecompressorOxide, decompress, inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF},
 };
 
 const HEAD: usize = 12;
-const CORRUPT: &str =
-    "schema pack is corrupt; write it again with infra/constructs/schema/generate.py";
+const CORRUPT: &str = "schema pack is corrupt; write it again with infra/constructs/schema/generate.py";
 
 /// A pack, and room to unpack in.
 pub(super) struct Pack {
@@ -25,13 +22,7 @@ impl Pack {
     /// A pack as `generate.py` writes it.
     pub(super) fn new(bytes: &'static [u8]) -> Self {
         assert!(bytes.starts_with(b"NLS1"), "{CORRUPT}");
-        let mut pack = Self {
-            bytes,
-            count: word(bytes, 4),
-            dictionary: 0,
-            inflater: Box::default(),
-            room: Vec::new(),
-        };
+        let mut pack = Self { bytes, count: word(bytes, 4), dictionary: 0, inflater: Box::default(), room: Vec::new() };
         let packed = word(bytes, 8);
         let start = pack.tables_end();
         pack.inflate(&bytes[start..start + packed]);
@@ -94,12 +85,8 @@ impl Pack {
         self.room.resize(start + length, 0);
         self.inflater.init();
         let flags = TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-        let (status, _, written) =
-            decompress(&mut self.inflater, blob, &mut self.room, start, flags);
-        assert!(
-            status == TINFLStatus::Done && written == length,
-            "{CORRUPT}"
-        );
+        let (status, _, written) = decompress(&mut self.inflater, blob, &mut self.room, start, flags);
+        assert!(status == TINFLStatus::Done && written == length, "{CORRUPT}");
         &self.room[start..]
     }
 }

@@ -5,9 +5,7 @@ use std::{collections::HashMap, rc::Rc};
 use super::{
     Kind,
     pack::number,
-    shape::{
-        List, Number, Object, Pattern, Property, Relation, Schema, Shape, TagForm, Tags, Text,
-    },
+    shape::{List, Number, Object, Pattern, Property, Relation, Schema, Shape, TagForm, Tags, Text},
 };
 
 /// Patterns by their text, so that each is compiled once.
@@ -57,11 +55,7 @@ impl Reader<'_> {
         let open = self.number() == 1;
         let properties = self.many(Self::property);
         let relations = self.many(Self::relation);
-        Object {
-            properties,
-            open,
-            relations,
-        }
+        Object { properties, open, relations }
     }
 
     fn property(&mut self) -> Property {
@@ -92,11 +86,7 @@ impl Reader<'_> {
             (4, Some(others)) => Relation::Excludes(first.concat(), others),
             (kind, _) => {
                 lists[0] = first;
-                if kind == 5 {
-                    Relation::AnyOf(lists)
-                } else {
-                    Relation::OneOf(lists)
-                }
+                if kind == 5 { Relation::AnyOf(lists) } else { Relation::OneOf(lists) }
             }
         }
     }

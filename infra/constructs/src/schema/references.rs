@@ -32,10 +32,7 @@ pub(super) struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     pub(super) fn new(backend: Option<Backend>, references: &'a dyn References) -> Self {
-        Self {
-            backend,
-            references,
-        }
+        Self { backend, references }
     }
 
     /// What is wrong with a text that is no literal, where `shape` is needed.
@@ -48,21 +45,16 @@ impl<'a> Judge<'a> {
             _ => None,
         });
         // An expression is code: it may take a list apart.
-        let into = match text.is_expression() {
-            true => Shape::Any,
-            false => Shape::Text(Text::default()),
-        };
+        let into = if text.is_expression() { Shape::Any } else { Shape::Text(Text::default()) };
         let wrong = |reference| self.yields(place, &into, reference);
         references.into_iter().find_map(wrong).or_else(|| {
-            let fits =
-                text.is_expression() || class(shape).is_none_or(|class| class == Class::Scalar);
+            let fits = text.is_expression() || class(shape).is_none_or(|class| class == Class::Scalar);
             (!fits).then(|| format!("{} is a string; {} is needed", place.step(), shape.word()))
         })
     }
 
     fn whole(&self, place: &Place<'_>, shape: &Shape, reference: Reference) -> Option<String> {
-        self.yields(place, shape, reference)
-            .or_else(|| mixed_up(place, text_of(shape)?, reference.attribute))
+        self.yields(place, shape, reference).or_else(|| mixed_up(place, text_of(shape)?, reference.attribute))
     }
 
     /// The attribute must exist, and be of the class that is needed.
@@ -88,9 +80,7 @@ impl<'a> Judge<'a> {
     /// needs no check, or has none.
     fn path(&self, attribute: Attribute) -> Option<(&'static str, bool)> {
         match self.backend? {
-            Backend::Terraform => {
-                Some((attribute.terraform, false)).filter(|(path, _)| !path.is_empty())
-            }
+            Backend::Terraform => Some((attribute.terraform, false)).filter(|(path, _)| !path.is_empty()),
             Backend::CloudFormation => match attribute.cloudformation {
                 Access::GetAtt(name) => Some((name, false)),
                 Access::Select(_, name) => Some((name, true)),
@@ -101,15 +91,8 @@ impl<'a> Judge<'a> {
 }
 
 fn missing(step: &str, path: &str, target: &Schema) -> String {
-    let start = format!(
-        "{step} is a reference to `{path}`, which {} does not have",
-        target.name
-    );
-    let own = target
-        .root
-        .properties
-        .iter()
-        .map(|known| known.name.as_str());
+    let start = format!("{step} is a reference to `{path}`, which {} does not have", target.name);
+    let own = target.root.properties.iter().map(|known| known.name.as_str());
     let names: Vec<&str> = match &target.attributes {
         Some(names) => names.iter().map(String::as_str).collect(),
         None => own.collect(),
@@ -165,16 +148,10 @@ fn mixed_up(place: &Place<'_>, limits: &Text, attribute: Attribute) -> Option<St
 
 fn wants_arn(name: &str, limits: &Text) -> bool {
     if !limits.formats.is_empty() {
-        return limits
-            .formats
-            .iter()
-            .all(|format| format == "arn" || format.ends_with(".Arn"));
+        return limits.formats.iter().all(|format| format == "arn" || format.ends_with(".Arn"));
     }
     if !limits.patterns.is_empty() {
-        return limits
-            .patterns
-            .iter()
-            .any(|pattern| only_arns(pattern.text()));
+        return limits.patterns.iter().any(|pattern| only_arns(pattern.text()));
     }
     let name = name.trim_end_matches('s');
     name == "arn" || ["_arn", "Arn", "ARN"].iter().any(|end| name.ends_with(end))
@@ -184,15 +161,11 @@ fn wants_arn(name: &str, limits: &Text) -> bool {
 fn only_arns(pattern: &str) -> bool {
     let pattern = pattern.trim_start_matches('^').trim_end_matches('$');
     let alternatives = alternatives(pattern);
-    let grouped = pattern
-        .strip_prefix('(')
-        .and_then(|rest| rest.strip_suffix(')'));
+    let grouped = pattern.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     match (grouped, alternatives.as_slice()) {
         // One group around everything, unless it closes before the end: then this finds no `arn:` either.
         (Some(inner), [_]) => only_arns(inner),
-        (_, alternatives) => alternatives
-            .iter()
-            .all(|start| start.trim_start_matches('^').starts_with("arn:")),
+        (_, alternatives) => alternatives.iter().all(|start| start.trim_start_matches('^').starts_with("arn:")),
     }
 }
 
@@ -208,10 +181,8 @@ fn alternatives(pattern: &str) -> Vec<&str> {
 
 /// Whether no ARN whatsoever can match. One that speaks of ARNs takes those of its own service.
 fn refuses_arns(pattern: &Pattern) -> bool {
-    const SOME: [&str; 2] = [
-        "arn:aws:service:us-east-1:123456789012:kind/name",
-        "arn:aws:service:us-east-1:123456789012:name",
-    ];
+    const SOME: [&str; 2] =
+        ["arn:aws:service:us-east-1:123456789012:kind/name", "arn:aws:service:us-east-1:123456789012:name"];
     let speaks_of_arns = pattern.text().to_lowercase().contains("arn");
     !speaks_of_arns && !SOME.iter().any(|arn| pattern.matches(arn))
 }

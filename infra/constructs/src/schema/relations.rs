@@ -4,40 +4,25 @@ use super::{shape::Relation, words};
 use crate::tree::{Properties, Value};
 
 /// The property to blame and what is wrong, where a relation does not hold.
-pub(super) fn broken<'a>(
-    relation: &'a Relation,
-    properties: &Properties,
-) -> Option<(&'a str, String)> {
+pub(super) fn broken<'a>(relation: &'a Relation, properties: &Properties) -> Option<(&'a str, String)> {
     let set = |names: &'a [String]| -> Vec<&'a str> {
         let there = names.iter().filter(|name| is_set(name, properties));
         there.map(String::as_str).collect()
     };
     match relation {
         Relation::AtMostOne(names) => many(&set(names)),
-        Relation::ExactlyOne(names) => {
-            many(&set(names)).or_else(|| none("one", names, &set(names)))
-        }
+        Relation::ExactlyOne(names) => many(&set(names)).or_else(|| none("one", names, &set(names))),
         Relation::AtLeastOne(names) => none("at least one", names, &set(names)),
         Relation::Requires(name, others) => {
             let missing = others.iter().filter(|other| !is_set(other, properties));
             let missing: Vec<&String> = missing.collect();
             let wrong = is_set(name, properties) && !missing.is_empty();
-            wrong.then(|| {
-                (
-                    name.as_str(),
-                    format!("{name} needs {}", words::listed(missing)),
-                )
-            })
+            wrong.then(|| (name.as_str(), format!("{name} needs {}", words::listed(missing))))
         }
         Relation::Excludes(name, others) => {
             let there = set(others);
             let wrong = is_set(name, properties) && !there.is_empty();
-            wrong.then(|| {
-                (
-                    name.as_str(),
-                    format!("{name} excludes {}", words::listed(there)),
-                )
-            })
+            wrong.then(|| (name.as_str(), format!("{name} excludes {}", words::listed(there))))
         }
         Relation::AnyOf(sets) => {
             let complete = complete(sets, properties);
@@ -45,11 +30,7 @@ pub(super) fn broken<'a>(
         }
         Relation::OneOf(sets) => {
             let complete = complete(sets, properties);
-            let only = if complete == 0 {
-                "needed is"
-            } else {
-                "needed is only one of"
-            };
+            let only = if complete == 0 { "needed is" } else { "needed is only one of" };
             (complete != 1).then(|| (first(sets), format!("{only} {}", either(sets))))
         }
     }
@@ -59,9 +40,9 @@ pub(super) fn broken<'a>(
 pub(super) fn is_dynamic(name: &str, properties: &Properties) -> bool {
     match properties.get("dynamic") {
         Some(Value::Map(blocks)) => blocks.get(name).is_some(),
-        Some(Value::List(items)) => items
-            .iter()
-            .any(|item| matches!(item, Value::Map(blocks) if blocks.get(name).is_some())),
+        Some(Value::List(items)) => {
+            items.iter().any(|item| matches!(item, Value::Map(blocks) if blocks.get(name).is_some()))
+        }
         _ => false,
     }
 }

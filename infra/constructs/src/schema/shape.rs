@@ -63,11 +63,7 @@ impl Schema {
         let Some(attributes) = &self.attributes else {
             return self.root.at(path);
         };
-        let listed = |path: &str| {
-            attributes
-                .binary_search_by(|known| known.as_str().cmp(path))
-                .is_ok()
-        };
+        let listed = |path: &str| attributes.binary_search_by(|known| known.as_str().cmp(path)).is_ok();
         if listed(path) {
             return Some(self.root.at(path).unwrap_or(ANY));
         }
@@ -79,9 +75,7 @@ impl Schema {
 
     /// Whether a change of the property at a dotted path, without indices, replaces the resource.
     pub fn replaces(&self, path: &str) -> bool {
-        self.replaces
-            .binary_search_by(|known| known.as_str().cmp(path))
-            .is_ok()
+        self.replaces.binary_search_by(|known| known.as_str().cmp(path)).is_ok()
     }
 }
 
@@ -183,10 +177,7 @@ pub struct Pattern {
 impl Pattern {
     /// A pattern that is not compiled yet.
     pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            compiled: OnceCell::new(),
-        }
+        Self { text: text.into(), compiled: OnceCell::new() }
     }
 
     /// As it is written.
@@ -200,9 +191,7 @@ impl Pattern {
     }
 
     pub(super) fn regex(&self) -> Option<&Regex> {
-        self.compiled
-            .get_or_init(|| Regex::new(&self.text).ok())
-            .as_ref()
+        self.compiled.get_or_init(|| Regex::new(&self.text).ok()).as_ref()
     }
 }
 
@@ -235,9 +224,7 @@ pub struct Object {
 impl Object {
     /// The property of a name.
     pub fn property(&self, name: &str) -> Option<&Property> {
-        let found = self
-            .properties
-            .binary_search_by(|known| known.name.as_str().cmp(name));
+        let found = self.properties.binary_search_by(|known| known.name.as_str().cmp(name));
         found.ok().map(|index| &self.properties[index])
     }
 

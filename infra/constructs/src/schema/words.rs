@@ -20,21 +20,18 @@ pub(super) fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<
 
 /// `RetentionPeriod` and `retention_period` are one name to a reader.
 fn plain(name: &str) -> String {
-    name.chars()
-        .filter(|char| char.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// `a, b, c`, or the first few and how many more.
 pub(super) fn listed<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     let shown = items.len().min(MOST_NAMES);
-    let mut text = items[..shown].join(", ");
-    if items.len() > shown {
-        text.push_str(&format!(" and {} more", items.len() - shown));
+    let text = items[..shown].join(", ");
+    match items.len() - shown {
+        0 => text,
+        more => format!("{text} and {more} more"),
     }
-    text
 }
 
 /// The values allowed, those most like `given` first.

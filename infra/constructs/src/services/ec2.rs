@@ -22,15 +22,15 @@ pub enum Architecture {
     /// Graviton: cheaper for the same work.
     Arm64,
     /// Intel and AMD.
-    X86_64,
+    X86,
 }
 
 impl Architecture {
     /// AWS's word: `arm64`, `x86_64`.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Arm64 => "arm64",
-            Self::X86_64 => "x86_64",
+            Self::X86 => "x86_64",
         }
     }
 }
@@ -40,7 +40,7 @@ impl Architecture {
 /// ```
 /// use constructs::services::ec2::{Architecture, InstanceType};
 /// assert_eq!(InstanceType::new("c7gn.large").architecture(), Architecture::Arm64);
-/// assert_eq!(InstanceType::new("g4dn.xlarge").architecture(), Architecture::X86_64);
+/// assert_eq!(InstanceType::new("g4dn.xlarge").architecture(), Architecture::X86);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceType(Cow<'static, str>);
@@ -62,7 +62,7 @@ impl InstanceType {
         let family = self.0.split('.').next().unwrap_or_default();
         let after_generation = family.trim_start_matches(|letter: char| !letter.is_ascii_digit());
         let is_graviton = family == "a1" || after_generation.contains('g');
-        if is_graviton { Architecture::Arm64 } else { Architecture::X86_64 }
+        if is_graviton { Architecture::Arm64 } else { Architecture::X86 }
     }
 
     fn is_well_formed(&self) -> bool {
@@ -97,7 +97,7 @@ impl Ami {
     /// The newest Amazon Linux 2023 at the time an instance is launched: two launches may differ.
     pub fn amazon_linux_2023(architecture: Architecture) -> Self {
         let path = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-";
-        Self::parameter(format!("{path}{}", architecture.word())).running(architecture)
+        Self::parameter(format!("{path}{}", architecture.name())).running(architecture)
     }
 
     /// The image whose id a parameter of Systems Manager holds at the time an instance is launched, by the
@@ -249,7 +249,7 @@ impl LaunchTemplate {
         }
         let runs = self.instance_type.architecture();
         if let Some(needed) = self.ami.architecture.filter(|needed| *needed != runs) {
-            stack.problem(format!("{name} runs {}, and the image is for {}", runs.word(), needed.word()));
+            stack.problem(format!("{name} runs {}, and the image is for {}", runs.name(), needed.name()));
         }
         if !(1..=65_536).contains(&self.disk.0) {
             stack.problem(format!("the disk has {} GiB; EBS has 1 to 65536", self.disk.0));
@@ -603,7 +603,7 @@ mod tests {
             assert_eq!(InstanceType::new(arm).architecture(), Architecture::Arm64, "{arm}");
         }
         for intel in ["t3.micro", "t3a.micro", "g4dn.xlarge", "g6e.xlarge", "p4d.24xlarge", "i3en.large", "u-6tb1.metal"] {
-            assert_eq!(InstanceType::new(intel).architecture(), Architecture::X86_64, "{intel}");
+            assert_eq!(InstanceType::new(intel).architecture(), Architecture::X86, "{intel}");
         }
     }
 

@@ -252,7 +252,10 @@ impl Stack {
         };
         if !trusted {
             let path = self.path_of(role.node).unwrap_or_default().to_owned();
-            self.problem(format!("{} can't assume the role `{path}`; its trust policy doesn't name it", service.principal));
+            self.problem(format!(
+                "{} can't assume the role `{path}`; its trust policy doesn't name it",
+                service.principal
+            ));
         }
     }
 }
@@ -473,9 +476,7 @@ impl Resource for InstanceProfile {
     }
 
     fn cloudformation(&self) -> Properties {
-        Properties::default()
-            .set_some("InstanceProfileName", self.name.as_ref())
-            .set("Roles", [self.role.name()])
+        Properties::default().set_some("InstanceProfileName", self.name.as_ref()).set("Roles", [self.role.name()])
     }
 
     fn terraform(&self) -> Properties {

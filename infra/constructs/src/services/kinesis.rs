@@ -1,6 +1,6 @@
 //! Kinesis Data Streams: records in order, kept for a while, read by many.
 
-use super::{kms::KeyRef, units::Hours};
+use super::{kms::KeyRef, lambda::Records, units::Hours};
 use crate::{
     policy::{Grant, Statement},
     tree::{
@@ -152,6 +152,11 @@ impl StreamRef {
         self.with_key(Statement::allow(["kinesis:PutRecord", "kinesis:PutRecords"]).on(self.arn()), KeyRef::encrypt)
     }
 
+    /// Its records, for `stack.trigger`.
+    pub fn records(self) -> Records {
+        Records::of(self.arn(), self.read())
+    }
+
     fn with_key(self, statement: Statement, on_key: fn(KeyRef) -> Grant) -> Grant {
         let grant = Grant::from(statement);
         match self.key {
@@ -213,7 +218,10 @@ impl Stream {
 mod tests {
     use super::*;
     use crate::{
-        services::{iam::{Role, Service}, kms::Key},
+        services::{
+            iam::{Role, Service},
+            kms::Key,
+        },
         testing::{check, check_stack, problems},
     };
 

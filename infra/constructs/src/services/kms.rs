@@ -3,8 +3,8 @@
 use crate::{
     policy::{Document, Grant, Permissions, Statement, Use},
     tree::{
-        Access, Arn, Attribute, Construct, Handle, Id, Lookup, NodeRef, Properties, Pseudo, Ref, Resource,
-        Stack, Text, Types, Value,
+        Access, Arn, Attribute, Construct, Handle, Id, Lookup, NodeRef, Properties, Pseudo, Ref, Resource, Stack, Text,
+        Types, Value,
     },
 };
 

@@ -1,9 +1,14 @@
 //! What AWS offers: one room per service, each with its definitions, handles and both renderings.
 
 pub mod autoscaling;
+pub mod dynamodb;
 pub mod ec2;
 pub mod iam;
 pub mod kinesis;
 pub mod kms;
+pub mod lambda;
+pub mod logs;
+pub mod sns;
+pub mod sqs;
 pub mod units;
 pub mod vpc;

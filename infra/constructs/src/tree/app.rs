@@ -34,7 +34,8 @@ impl Tags {
         self.0
             .iter()
             .filter(move |(at, _, _)| {
-                !at.is_empty() && path.strip_prefix(at.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                !at.is_empty()
+                    && path.strip_prefix(at.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             })
             .map(|(_, key, value)| (key.as_str(), value.as_str()))
     }

@@ -112,6 +112,15 @@ pub trait Resource: Any {
         false
     }
 
+    /// Told what becomes of its data: the app's default when it is recorded, and what [`Stack::protect`]
+    /// says later. For what the service itself offers: deletion protection, emptying before a deletion.
+    fn protect(&mut self, _removal: Removal) {}
+
+    /// Why a backend can't have it, if it can't: code in a local file, which only Terraform uploads.
+    fn refuses(&self, _backend: Backend) -> Option<String> {
+        None
+    }
+
     /// What it allows whom, if that is what it is for.
     fn permissions(&self) -> Option<crate::policy::Permissions<'_>> {
         None

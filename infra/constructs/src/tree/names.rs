@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn ids_are_letters_and_digits() {
-        for (id, allowed) in [("News", true), ("News2", true), ("2News", false), ("News-2", false), ("", false), ("Ä", false)] {
+        for (id, allowed) in
+            [("News", true), ("News2", true), ("2News", false), ("News-2", false), ("", false), ("Ä", false)]
+        {
             assert_eq!(is_id(id), allowed, "{id}");
         }
     }

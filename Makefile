@@ -1,0 +1,40 @@
+# Every recipe is a plain command that you could type; CI runs the same ones.
+# Needs cargo, a C compiler and python3. What else a recipe can use, it says when it is missing.
+
+CONFIG ?= newsloom.toml
+OUT    ?= synth-out
+
+.DEFAULT_GOAL := help
+.PHONY: help synth test check review schema bench permissions lint
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  CONFIG=examples/production.toml make synth    another environment than newsloom.toml"
+
+synth: ## Write synth-out/ from newsloom.toml: Terraform JSON and CloudFormation
+	cargo run --quiet --package newsloom-pipeline -- synth --config $(CONFIG) --out $(OUT) --without-assets
+
+test: ## Run everything that tests; a changed snapshot fails
+	CI=true cargo test --workspace --quiet
+
+check: ## Check format, lints and docs
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --quiet
+	tools/deny
+
+review: ## Read and accept changed snapshots
+	tools/review
+
+schema: ## Write newsloom.schema.json, which editors use for newsloom.toml
+	cargo run --quiet --package newsloom-pipeline -- schema --out newsloom.schema.json
+
+permissions: ## Print who may do what on which resource
+	cargo run --quiet --package newsloom-pipeline -- permissions --config $(CONFIG)
+
+lint: ## Ask terraform, cfn-lint, checkov and parliament about every example
+	tools/lint
+
+bench: ## Measure synth: one pipeline, and up to 1000 in one app
+	cargo run --quiet --release --package newsloom-bench

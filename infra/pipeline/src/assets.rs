@@ -1,0 +1,160 @@
+//! The code that the stack deploys: function zips and the ingester, named by their content.
+
+use crate::{Problem, Problems};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// The code that the stack deploys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assets {
+    /// Kinesis → SageMaker → DynamoDB, a `bootstrap` zip.
+    pub enrich: Asset,
+    /// DynamoDB Streams → RabbitMQ, a `bootstrap` zip.
+    pub publish: Asset,
+    /// Feeds → Kinesis, a binary.
+    pub ingester: Asset,
+}
+
+/// A file to upload, under a key that changes with its content, so that a deployment sees a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asset {
+    /// The key in the bucket for code: `enrich/<sha256>.zip`.
+    pub key: String,
+    /// The file on this machine.
+    pub path: PathBuf,
+    /// SHA-256 of its content, 64 hexadecimal digits, as `sha256sum` says it.
+    pub sha256: String,
+    /// The same in base64, as Lambda and Terraform's `source_code_hash` want it.
+    pub sha256_base64: String,
+    /// Nothing is built: the digest is all zeros and the path leads nowhere.
+    pub placeholder: bool,
+}
+
+impl Assets {
+    /// The packages in a directory, `target/package` by default.
+    ///
+    /// # Errors
+    ///
+    /// Names every package that isn't there, and how to build it.
+    pub fn locate(directory: &Path) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let mut read = |name: &str, extension: &str| {
+            Asset::read(directory, name, extension).unwrap_or_else(|problem| {
+                problems.push(problem);
+                Asset::placeholder(directory, name, extension)
+            })
+        };
+        let assets =
+            Self { enrich: read("enrich", ".zip"), publish: read("publish", ".zip"), ingester: read("ingester", "") };
+        if problems.is_empty() { Ok(assets) } else { Err(Problems::new(problems)) }
+    }
+
+    /// Stand-ins for all packages, so that a stack can be seen before anything is built. It is valid
+    /// and can be planned; applying it stops at the missing files.
+    pub fn placeholders() -> Self {
+        let directory = Path::new("target/package");
+        Self {
+            enrich: Asset::placeholder(directory, "enrich", ".zip"),
+            publish: Asset::placeholder(directory, "publish", ".zip"),
+            ingester: Asset::placeholder(directory, "ingester", ""),
+        }
+    }
+}
+
+impl Asset {
+    fn read(directory: &Path, name: &str, extension: &str) -> Result<Self, Problem> {
+        let path = directory.join(format!("{name}{extension}"));
+        let content = std::fs::read(&path).map_err(|error| unread(&path, &error))?;
+        let digest = Sha256::digest(content);
+        Ok(Self::new(path, name, extension, &digest))
+    }
+
+    fn placeholder(directory: &Path, name: &str, extension: &str) -> Self {
+        let path = directory.join(format!("{name}{extension}"));
+        Self { placeholder: true, ..Self::new(path, name, extension, &[0; 32]) }
+    }
+
+    fn new(path: PathBuf, name: &str, extension: &str, digest: &[u8]) -> Self {
+        let sha256 = hexadecimal(digest);
+        Self {
+            key: format!("{name}/{sha256}{extension}"),
+            path,
+            sha256,
+            sha256_base64: base64(digest),
+            placeholder: false,
+        }
+    }
+}
+
+fn unread(path: &Path, error: &std::io::Error) -> Problem {
+    let (message, help) = match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            ("is not built yet".into(), "`make package` builds it; --without-assets goes on without, for a look")
+        }
+        _ => (format!("can't be read: {error}"), "`make package` builds it anew"),
+    };
+    Problem { place: None, subject: path.display().to_string(), message, help: Some(help.into()) }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| chunk.get(index).copied().map_or(0, u32::from);
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..4 {
+            let value = bits >> (18 - 6 * digit) & 63;
+            let shown = digit <= chunk.len();
+            text.push(if shown { char::from(ALPHABET[value as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_what_sha256sum_and_openssl_say() {
+        let directory = std::env::temp_dir().join(format!("newsloom-assets-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join("enrich.zip"), "abc").unwrap();
+        let asset = Asset::read(&directory, "enrich", ".zip").unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(asset.key, format!("enrich/{digest}.zip"));
+        assert_eq!(asset.sha256_base64, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+    }
+
+    #[test]
+    fn base64_pads_as_everyone_does() {
+        assert_eq!(base64(b"f"), "Zg==");
+        assert_eq!(base64(b"fo"), "Zm8=");
+        assert_eq!(base64(b"foo"), "Zm9v");
+    }
+
+    #[test]
+    fn every_missing_package_is_named_with_the_command_that_builds_it() {
+        let problems = Assets::locate(Path::new("nowhere")).unwrap_err();
+        assert_eq!(problems.len(), 3);
+        let first = problems.iter().next().unwrap();
+        assert_eq!(first.subject, "nowhere/enrich.zip");
+        assert!(first.help.as_deref().unwrap().contains("make package"));
+    }
+
+    #[test]
+    fn placeholders_say_that_they_are() {
+        let enrich = Assets::placeholders().enrich;
+        assert!(enrich.placeholder);
+        assert_eq!(enrich.key, format!("enrich/{}.zip", "0".repeat(64)));
+    }
+}
