@@ -1,7 +1,9 @@
 //! What AWS offers: one room per service, each with its definitions, handles and both renderings.
 
+pub mod autoscaling;
 pub mod dynamodb;
 pub mod appautoscaling;
+pub mod ec2;
 pub mod iam;
 pub mod imagebuilder;
 pub mod kinesis;

@@ -6,11 +6,10 @@ use crate::{
     services::{
         iam::{Role, RoleRef, Service},
         kms::KeyRef,
+        logs::{LogGroup, LogGroupRef},
         units::Days,
     },
-    tree::{
-        Access, Arn, Attribute, Construct, Id, Name, NodeRef, Properties, Pseudo, Ref, Resource, Stack, Text, Types,
-    },
+    tree::{Construct, Id, Properties, Ref, Resource, Stack, Types},
 };
 
 /// Which connections of a network are logged, and for how long the log is kept: in CloudWatch Logs, under a
@@ -64,13 +63,15 @@ impl Construct for FlowLog {
     fn build(self, stack: &mut Stack) {
         let Self { vpc, logs } = self;
         let name = stack.physical_name();
-        let group = stack.child("Group", LogGroup { name: name.clone(), kept: logs.kept, key: logs.key });
+        let group = LogGroup::new().retention(logs.kept).named(name.clone());
+        let group = match logs.key {
+            Some(key) => group.encrypted_by(key),
+            None => group,
+        };
+        let group = stack.add("Group", group);
         let role = stack.add("Role", Role::of(Service::FLOW_LOGS));
-        // The name, not the ARN attribute: CloudFormation's ends in `:*` already, Terraform's doesn't.
-        let streams = Text::from("arn:") + Pseudo::Partition + ":logs:" + Pseudo::Region + ":" + Pseudo::Account;
-        let streams = streams + ":log-group:" + Ref::<Name>::new(group, GROUP_NAME) + ":*";
-        let actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"];
-        stack.grant(role, Statement::allow(actions).on(streams));
+        let look = Statement::allow(["logs:DescribeLogStreams"]).on(group.streams());
+        stack.grant(role, group.write().and(look.into()));
         let log = stack.resource(Log { vpc, group, role, traffic: logs.traffic, name });
         if let Some(policy) = stack.policy_of(role) {
             stack.depends(log, policy);
@@ -80,11 +81,9 @@ impl Construct for FlowLog {
 
 // ---------------------------------------------------------------------------------------------------
 
-const GROUP_NAME: Attribute = Attribute::name("name", Access::Ref);
-
 struct Log {
     vpc: Ref<Id>,
-    group: NodeRef,
+    group: LogGroupRef,
     role: RoleRef,
     traffic: &'static str,
     name: String,
@@ -101,7 +100,7 @@ impl Resource for Log {
             .set("ResourceId", self.vpc)
             .set("TrafficType", self.traffic)
             .set("LogDestinationType", "cloud-watch-logs")
-            .set("LogGroupName", Ref::<Name>::new(self.group, GROUP_NAME))
+            .set("LogGroupName", self.group.name())
             .set("DeliverLogsPermissionArn", self.role.arn())
             .set("Tags", name_pairs(&self.name))
     }
@@ -111,38 +110,8 @@ impl Resource for Log {
             .set("vpc_id", self.vpc)
             .set("traffic_type", self.traffic)
             .set("log_destination_type", "cloud-watch-logs")
-            .set("log_destination", Ref::<Arn>::new(self.group, Attribute::arn("arn", Access::GetAtt("Arn"))))
+            .set("log_destination", self.group.arn())
             .set("iam_role_arn", self.role.arn())
             .set("tags", name_map(&self.name))
-    }
-}
-
-struct LogGroup {
-    name: String,
-    kept: Days,
-    key: Option<KeyRef>,
-}
-
-impl Resource for LogGroup {
-    fn types(&self) -> Types {
-        Types::new("vpc", "aws_cloudwatch_log_group", "AWS::Logs::LogGroup")
-    }
-
-    fn is_stateful(&self) -> bool {
-        true
-    }
-
-    fn cloudformation(&self) -> Properties {
-        Properties::default()
-            .set("LogGroupName", &self.name)
-            .set("RetentionInDays", self.kept)
-            .set_some("KmsKeyId", self.key.map(KeyRef::arn))
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default()
-            .set("name", &self.name)
-            .set("retention_in_days", self.kept)
-            .set_some("kms_key_id", self.key.map(KeyRef::arn))
     }
 }
