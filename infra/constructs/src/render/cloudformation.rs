@@ -330,7 +330,12 @@ fn parameters(context: &Context<'_>) -> Properties {
         let name = format!("{}{}", pascal(&node.path), pascal_words(attribute.terraform));
         let description =
             format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
-        all.insert(name, Properties::default().set("Type", "String").set("Description", description));
+        let kind = if lookup.stored_at.is_some() { "AWS::SSM::Parameter::Value<String>" } else { "String" };
+        let body = Properties::default()
+            .set("Type", kind)
+            .set("Description", description)
+            .set_some("Default", lookup.stored_at.as_ref());
+        all.insert(name, body);
     }
     for import in uses.imports.values() {
         let stack = &context.stack_of(import.reference.node).name;
