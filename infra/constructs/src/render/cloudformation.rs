@@ -328,13 +328,14 @@ fn parameters(context: &Context<'_>) -> Properties {
         let node = &context.stack.nodes[*index as usize];
         let Body::Lookup(lookup) = &node.body else { continue };
         let name = format!("{}{}", pascal(&node.path), pascal_words(attribute.terraform));
-        let description =
-            format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
-        let kind = if lookup.stored_at.is_some() { "AWS::SSM::Parameter::Value<String>" } else { "String" };
-        let body = Properties::default()
-            .set("Type", kind)
-            .set("Description", description)
-            .set_some("Default", lookup.stored_at.as_ref());
+        let of = format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
+        let body = match &lookup.stored_at {
+            Some(path) => Properties::default()
+                .set("Type", "AWS::SSM::Parameter::Value<String>")
+                .set("Description", format!("For {}, from Parameter Store", node.path))
+                .set("Default", path),
+            None => Properties::default().set("Type", "String").set("Description", of),
+        };
         all.insert(name, body);
     }
     for import in uses.imports.values() {

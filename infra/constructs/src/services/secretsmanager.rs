@@ -607,11 +607,14 @@ impl Resource for Rotation {
 mod tests {
     use super::*;
     use crate::{
+        render::Format,
         services::{
             iam::{Role, Service},
             kms::Key,
+            mq::{Broker, User, Version},
         },
         testing::{check, check_stack, problems},
+        tree::App,
     };
 
     #[test]
@@ -635,7 +638,8 @@ mod tests {
                 .named("newsloom/broker");
             let login = stack.add("Login", login);
             stack.grant(reader, login.read());
-            stack.grant(reader, login.rotate());
+            let rotator = stack.add("Rotator", Role::of(Service::LAMBDA));
+            stack.grant(rotator, login.rotate());
             stack.output("LoginName", login.name());
         });
         check_stack("secretsmanager_existing", |stack| {
@@ -653,12 +657,32 @@ mod tests {
 
     #[test]
     fn a_field_is_read_once_and_after_the_value_is_there() {
-        let mut app = crate::tree::App::new("newsloom").region("eu-west-1");
+        let mut app = App::new("newsloom").region("eu-west-1");
         let stack = app.stack("test");
         let login = stack.add("Login", Secret::generated("newsloom", PasswordRules::default()));
         let field = login.field(stack, "password");
         assert_eq!(login.field(stack, "password"), field);
         assert!(field.terraform.is_expression() && field.terraform.is_sensitive());
+    }
+
+    #[test]
+    fn a_field_and_a_name_cross_stacks() {
+        let mut app = App::new("newsloom").region("eu-west-1");
+        let login = app.stack("logins").add("Login", Secret::generated("newsloom", PasswordRules::default()));
+        let broker = app.stack("broker");
+        let user = User::new("newsloom", login);
+        let broker = broker.add("Broker", Broker::rabbitmq(Version::V4_2, user).single("subnet-0a1b2c3d"));
+        let monitoring = app.stack("monitoring");
+        monitoring.output("BrokerName", broker.name());
+        let rendered = app.synth(Format::All).expect("no problems");
+        let file = |path| rendered.file(path).unwrap_or_default();
+        let imported = "${data.terraform_remote_state.logins.outputs.login_id}";
+        assert!(file("broker/secretsmanager.tf.json").contains(imported));
+        assert!(
+            file("cloudformation/broker.template.json")
+                .contains("{{resolve:secretsmanager:${LoginsLoginId}:SecretString:password}}")
+        );
+        assert!(file("monitoring/outputs.tf.json").contains("newsloom-broker"));
     }
 
     #[test]

@@ -490,7 +490,7 @@ fn dimension_map(metric: &Metric) -> Properties {
 }
 
 /// A whole number is written without a fraction.
-fn number(value: f64) -> Value {
+pub(super) fn number(value: f64) -> Value {
     let whole = value.fract() == 0.0 && value.abs() < 9e15;
     #[allow(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
     if whole { Value::Integer(value as i64) } else { Value::Number(value) }

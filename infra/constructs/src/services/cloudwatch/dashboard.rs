@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{alarm::AlarmRef, metric::Series};
+use super::{
+    alarm::{AlarmRef, number},
+    metric::Series,
+};
 use crate::tree::{
     Access, Arn, Attribute, Construct, Handle, Name, NodeRef, Properties, Pseudo, Ref, Resource, Stack, Text, Types,
     Value,
@@ -281,7 +284,8 @@ impl Graph {
             }
         }
         let axis = self.from_zero.then(|| Properties::default().set("left", Properties::default().set("min", 0)));
-        let lines = self.lines.iter().map(|(at, label)| Properties::default().set("label", *label).set("value", *at));
+        let lines =
+            self.lines.iter().map(|(at, label)| Properties::default().set("label", *label).set("value", number(*at)));
         let lines = (!self.lines.is_empty()).then(|| Properties::default().set("horizontal", Value::list(lines)));
         Properties::default()
             .set("title", self.title.to_string())
