@@ -141,6 +141,10 @@ fn each_resource(context: &Context<'_>, mut visit: impl FnMut(NodeRef, &Node, &d
     for (index, node) in (0..).zip(&context.stack.nodes) {
         let Body::Resource(resource) = &node.body else { continue };
         context.enter(Some(index));
+        if let Some(why) = resource.refuses(context.backend) {
+            context.problem("", why);
+            continue;
+        }
         visit(NodeRef { stack: context.stack.id, index }, node, resource.as_ref());
     }
     context.enter(None);

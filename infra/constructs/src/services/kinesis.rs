@@ -1,6 +1,6 @@
 //! Kinesis Data Streams: records in order, kept for a while, read by many.
 
-use super::{kms::KeyRef, units::Hours};
+use super::{kms::KeyRef, lambda::Records, units::Hours};
 use crate::{
     policy::{Grant, Statement},
     tree::{
@@ -150,6 +150,11 @@ impl StreamRef {
     /// May put records.
     pub fn write(self) -> Grant {
         self.with_key(Statement::allow(["kinesis:PutRecord", "kinesis:PutRecords"]).on(self.arn()), KeyRef::encrypt)
+    }
+
+    /// Its records, for `stack.trigger`.
+    pub fn records(self) -> Records {
+        Records::of(self.arn(), self.read())
     }
 
     fn with_key(self, statement: Statement, on_key: fn(KeyRef) -> Grant) -> Grant {

@@ -3,7 +3,7 @@
 use std::{any::Any, borrow::Cow};
 
 use super::{
-    stack::{NodeRef, Stack},
+    stack::{Backend, NodeRef, Stack},
     value::Properties,
 };
 
@@ -98,6 +98,15 @@ pub trait Resource: Any {
     /// Whether losing it loses data: then [`Removal`] applies to it.
     fn is_stateful(&self) -> bool {
         false
+    }
+
+    /// Told what becomes of its data: the app's default when it is recorded, and what [`Stack::protect`]
+    /// says later. For what the service itself offers: deletion protection, emptying before a deletion.
+    fn protect(&mut self, _removal: Removal) {}
+
+    /// Why a backend can't have it, if it can't: code in a local file, which only Terraform uploads.
+    fn refuses(&self, _backend: Backend) -> Option<String> {
+        None
     }
 
     /// What it allows whom, if that is what it is for.

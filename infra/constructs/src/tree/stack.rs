@@ -128,13 +128,25 @@ impl Stack {
         node
     }
 
+    /// Adds a construct below a path from the top, whatever is being built: for what belongs to a construct
+    /// that was added before.
+    pub(crate) fn add_below<C: Construct>(&mut self, path: &str, id: &str, construct: C) -> C::Handle {
+        let current = std::mem::replace(&mut self.path, path.to_owned());
+        let handle = self.add(id, construct);
+        self.path = current;
+        handle
+    }
+
     /// The path of a node of any kind of this stack; nothing for another stack's.
     pub(crate) fn path_of(&self, node: NodeRef) -> Option<&str> {
         let own = node.stack == self.id;
         self.nodes.get(node.index as usize).filter(|_| own).map(|node| node.path.as_str())
     }
 
-    pub(crate) fn record(&mut self, body: Body) -> NodeRef {
+    pub(crate) fn record(&mut self, mut body: Body) -> NodeRef {
+        if let Body::Resource(resource) = &mut body {
+            resource.protect(self.defaults.removal);
+        }
         let index = u32::try_from(self.nodes.len()).expect("fewer than four thousand million nodes");
         let path = self.path.clone();
         if let Some(first) = self.by_path.insert(path.clone(), index) {
@@ -210,6 +222,9 @@ impl Stack {
     pub fn protect(&mut self, handle: impl Handle, removal: Removal) {
         if let Some(node) = self.own_node(handle.node(), "protected") {
             node.removal = Some(removal);
+            if let Body::Resource(resource) = &mut node.body {
+                resource.protect(removal);
+            }
         }
     }
 

@@ -1,0 +1,671 @@
+//! Functions.
+
+use std::borrow::Cow;
+
+use super::{
+    code::{Architecture, Code, Image, Runtime},
+    destination::{Destination, EventInvoke, FunctionEventInvoke},
+    environment::Environment,
+};
+use crate::{
+    policy::{Effect, Grant, Statement},
+    services::{
+        iam::{Grantee, Role, RoleRef, Service},
+        kms::KeyRef,
+        logs::{DEFAULT_RETENTION, LogGroup, LogGroupRef},
+        units::{Days, Mib, Seconds},
+    },
+    tree::{
+        Access, Arn, Attribute, Backend, Construct, Handle, Id, Lookup, Name, NodeRef, Properties, Pseudo, Ref,
+        Resource, Stack, Text, Types, Value,
+    },
+};
+
+const MEMORY: std::ops::RangeInclusive<u32> = 128..=10_240;
+const STORAGE: std::ops::RangeInclusive<u32> = 512..=10_240;
+const TIMEOUT: std::ops::RangeInclusive<u32> = 1..=900;
+const LONGEST_NAME: usize = 64;
+const MOST_LAYERS: usize = 5;
+const MOST_SUBNETS: usize = 16;
+const MOST_SECURITY_GROUPS: usize = 5;
+
+/// A function.
+///
+/// Runs on Graviton with 128 MiB and 3 seconds, with a role and a log group of its own: JSON, kept for 30 days.
+/// Named after its path.
+///
+/// ```
+/// use constructs::{services::{kinesis::Stream, lambda::Function, units::{Mib, Seconds}}, tree::App};
+/// let mut app = App::new("newsloom");
+/// let stack = app.stack("enrichment");
+/// let news = stack.add("News", Stream::on_demand());
+/// let enrich = Function::rust("target/lambda/enrich.zip")
+///     .memory(Mib(256))
+///     .timeout(Seconds(60))
+///     .environment([("RUST_LOG", "info")]);
+/// let enrich = stack.add("Enrich", enrich);
+/// stack.trigger(enrich, news.records().batch(100).report_failures());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Function {
+    package: Package,
+    architecture: Architecture,
+    memory: Mib,
+    timeout: Seconds,
+    storage: Option<Mib>,
+    environment: Environment,
+    layers: Vec<Text>,
+    network: Option<Network>,
+    concurrency: Option<u32>,
+    is_traced: bool,
+    dead_letters: Option<Destination>,
+    event_invoke: Option<EventInvoke>,
+    logs: Logs,
+    format: Format,
+    description: Option<Cow<'static, str>>,
+    key: Option<KeyRef>,
+    signing: Option<Text>,
+    /// Its own or a given one; set once it is built.
+    role: Option<RoleRef>,
+    name: Option<Text>,
+}
+
+#[derive(Debug, Clone)]
+enum Package {
+    Zip { code: Code, runtime: Runtime, handler: Cow<'static, str> },
+    Image(Image),
+}
+
+#[derive(Debug, Clone)]
+struct Network {
+    subnets: Vec<Text>,
+    security_groups: Vec<Text>,
+    is_dual_stack: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Logs {
+    Own(Days),
+    Given(LogGroupRef),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Json { application: Option<LogLevel>, system: Option<SystemLogLevel> },
+    Text,
+}
+
+/// How much of its own events a function logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything.
+    Trace,
+    /// What helps to find a mistake, and all below.
+    Debug,
+    /// What happened, and all below.
+    Info,
+    /// What is odd, and all below.
+    Warn,
+    /// What failed, and all below.
+    Error,
+    /// What ended the function.
+    Fatal,
+}
+
+/// How much Lambda logs about a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemLogLevel {
+    /// Also what helps to find a mistake.
+    Debug,
+    /// Also starts, ends and reports.
+    Info,
+    /// Only what is odd.
+    Warn,
+}
+
+impl Function {
+    /// A binary called `bootstrap` in a package, for the architecture's Linux, such as `cargo lambda` builds.
+    pub fn rust(code: impl Into<Code>) -> Self {
+        Self::new(Runtime::PROVIDED_AL2023, "bootstrap", code)
+    }
+
+    /// A package, the runtime that runs it, and the function in it: `Function::new(Runtime::PYTHON_3_14,
+    /// "index.handler", …)`.
+    pub fn new(runtime: Runtime, handler: impl Into<Cow<'static, str>>, code: impl Into<Code>) -> Self {
+        Self::of(Package::Zip { code: code.into(), runtime, handler: handler.into() })
+    }
+
+    /// A container image in ECR, by its address.
+    pub fn image(image: impl Into<Image>) -> Self {
+        Self::of(Package::Image(image.into()))
+    }
+
+    fn of(package: Package) -> Self {
+        Self {
+            package,
+            architecture: Architecture::default(),
+            memory: Mib(128),
+            timeout: Seconds(3),
+            storage: None,
+            environment: Environment::default(),
+            layers: Vec::new(),
+            network: None,
+            concurrency: None,
+            is_traced: false,
+            dead_letters: None,
+            event_invoke: None,
+            logs: Logs::Own(DEFAULT_RETENTION),
+            format: Format::Json { application: None, system: None },
+            description: None,
+            key: None,
+            signing: None,
+            role: None,
+            name: None,
+        }
+    }
+
+    /// The processor it was built for. Defaults to Arm.
+    pub fn architecture(mut self, architecture: Architecture) -> Self {
+        self.architecture = architecture;
+        self
+    }
+
+    /// Memory, 128 to 10 240 MiB. Defaults to 128; CPU grows with it, to a whole one at 1769.
+    pub fn memory(mut self, memory: Mib) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// How long one call may take, 1 to 900 seconds. Defaults to 3; then it is stopped and counts as failed.
+    pub fn timeout(mut self, timeout: Seconds) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The size of `/tmp`, 512 to 10 240 MiB. Defaults to 512.
+    pub fn ephemeral_storage(mut self, size: Mib) -> Self {
+        self.storage = Some(size);
+        self
+    }
+
+    /// Environment variables, in addition to those given before: literals or references. No secrets; all
+    /// names and values together have up to 4096 bytes.
+    pub fn environment<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<Cow<'static, str>>,
+        V: Into<Text>,
+    {
+        for (name, value) in variables {
+            self.environment.set(name.into(), value.into());
+        }
+        self
+    }
+
+    /// One more layer, by the ARN of its version; later ones go over earlier ones. Up to 5, and none for images.
+    pub fn layer(mut self, version: impl Into<Text>) -> Self {
+        self.layers.push(version.into());
+        self
+    }
+
+    /// Runs in a VPC, with a network interface in each of 1 to 16 subnets and 1 to 5 security groups. It reaches
+    /// what they reach, and the internet only through a NAT gateway. Its role gets the rights on interfaces;
+    /// its code can't use them.
+    pub fn in_vpc(
+        mut self,
+        subnets: impl IntoIterator<Item = Ref<Id>>,
+        security_groups: impl IntoIterator<Item = Ref<Id>>,
+    ) -> Self {
+        let texts = |ids: &mut dyn Iterator<Item = Ref<Id>>| ids.map(Text::from).collect();
+        self.network = Some(Network {
+            subnets: texts(&mut subnets.into_iter()),
+            security_groups: texts(&mut security_groups.into_iter()),
+            is_dual_stack: false,
+        });
+        self
+    }
+
+    /// Sends IPv6 too, where its subnets have both. Has an effect after [`Function::in_vpc`] only.
+    pub fn dual_stack(mut self) -> Self {
+        if let Some(network) = &mut self.network {
+            network.is_dual_stack = true;
+        }
+        self
+    }
+
+    /// How many calls run at a time at most; so many are kept free for it. Without it, it shares the account's
+    /// 1000 with all others. 0 stops it.
+    pub fn reserved_concurrency(mut self, calls: u32) -> Self {
+        self.concurrency = Some(calls);
+        self
+    }
+
+    /// Sends a trace of its calls to X-Ray; its role gets the rights.
+    pub fn traced(mut self) -> Self {
+        self.is_traced = true;
+        self
+    }
+
+    /// The queue or topic for asynchronous calls that failed for good; the call only, without the error.
+    /// [`EventInvoke::on_failure`] tells more.
+    pub fn dead_letters(mut self, destination: impl Into<Destination>) -> Self {
+        self.dead_letters = Some(destination.into());
+        self
+    }
+
+    /// What becomes of asynchronous calls.
+    pub fn event_invoke(mut self, settings: EventInvoke) -> Self {
+        self.event_invoke = Some(settings);
+        self
+    }
+
+    /// How long its log group keeps events, see [`LogGroup::retention`]. Defaults to 30 days.
+    pub fn log_retention(mut self, retention: Days) -> Self {
+        self.logs = Logs::Own(retention);
+        self
+    }
+
+    /// Logs to a given group, and makes none of its own.
+    pub fn logs_to(mut self, group: LogGroupRef) -> Self {
+        self.logs = Logs::Given(group);
+        self
+    }
+
+    /// How much of its own events it logs, as JSON. Defaults to `Info`; the runtime's logger has to obey.
+    pub fn log_level(mut self, level: LogLevel) -> Self {
+        self.format = Format::Json { application: Some(level), system: self.system_level() };
+        self
+    }
+
+    /// How much Lambda logs about it, as JSON. Defaults to `Info`.
+    pub fn system_log_level(mut self, level: SystemLogLevel) -> Self {
+        self.format = Format::Json { application: self.application_level(), system: Some(level) };
+        self
+    }
+
+    /// Logs lines of plain text, as they are written; Lambda then knows no levels.
+    pub fn text_logs(mut self) -> Self {
+        self.format = Format::Text;
+        self
+    }
+
+    /// What it is for, up to 256 characters.
+    pub fn description(mut self, description: impl Into<Cow<'static, str>>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// Encrypts its environment with this key; its role gets the right to decrypt.
+    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Runs with a given role, which Lambda must be able to assume. It gets the same rights as its own would.
+    pub fn running_as(mut self, role: RoleRef) -> Self {
+        self.role = Some(role);
+        self
+    }
+
+    /// Takes only code signed as this code signing configuration demands.
+    pub fn signed_as(mut self, code_signing_config: impl Into<Text>) -> Self {
+        self.signing = Some(code_signing_config.into());
+        self
+    }
+
+    /// Another name than the one made from the path, up to 64 letters, digits, `-` and `_`.
+    pub fn named(mut self, name: impl Into<Text>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// A function that is managed elsewhere, by name, in this region and account, and the role it runs with.
+    pub fn existing(name: impl Into<Text>, role: RoleRef) -> ExistingFunction {
+        ExistingFunction { name: name.into(), role }
+    }
+
+    pub(super) fn timeout_given(&self) -> Seconds {
+        self.timeout
+    }
+
+    fn application_level(&self) -> Option<LogLevel> {
+        if let Format::Json { application, .. } = self.format { application } else { None }
+    }
+
+    fn system_level(&self) -> Option<SystemLogLevel> {
+        if let Format::Json { system, .. } = self.format { system } else { None }
+    }
+}
+
+impl Construct for Function {
+    type Handle = FunctionRef;
+
+    fn build(mut self, stack: &mut Stack) -> FunctionRef {
+        let name = self.name.get_or_insert_with(|| stack.physical_name().into()).clone();
+        self.check(stack);
+        let group = match self.logs {
+            Logs::Given(group) => group,
+            Logs::Own(retention) => {
+                let group = LogGroup::new().named(Text::from("/aws/lambda/") + &name).retention(retention);
+                stack.add("Logs", group)
+            }
+        };
+        self.logs = Logs::Given(group);
+        let role = self.role.unwrap_or_else(|| stack.add("Role", Role::of(Service::LAMBDA)));
+        self.role = Some(role);
+        stack.must_be_assumable(role, Service::LAMBDA);
+        for right in self.rights(&name, group) {
+            stack.grant(role, right);
+        }
+        let event_invoke = self.event_invoke.take();
+        let function = FunctionRef { node: stack.resource(self), role, group };
+        let settings = event_invoke
+            .map(|settings| stack.add("EventInvoke", FunctionEventInvoke { function, settings }));
+        // Lambda looks at the rights when it creates these, and the first call may come at once.
+        if let Some(policy) = stack.policy_of(role) {
+            stack.depends(function, policy);
+            settings.into_iter().for_each(|settings| stack.depends(settings, policy));
+        }
+        function
+    }
+}
+
+impl Function {
+    fn check(&self, stack: &mut Stack) {
+        let ranges = [
+            ("memory", self.memory.0, MEMORY, "MiB"),
+            ("ephemeral storage", self.storage.map_or(512, |size| size.0), STORAGE, "MiB"),
+            ("timeout", self.timeout.0, TIMEOUT, "seconds"),
+        ];
+        for (what, given, range, unit) in ranges {
+            if !range.contains(&given) {
+                let (least, most) = range.into_inner();
+                stack.problem(format!("{what} is {given} {unit}; Lambda gives {least} to {most} {unit}"));
+            }
+        }
+        if let Some(name) = self.name.as_ref().and_then(Text::literal)
+            && name.len() > LONGEST_NAME
+        {
+            let length = name.len();
+            stack.problem(format!("the name `{name}` has {length} characters; a function's has up to 64: use `named`"));
+        }
+        self.environment.check(stack);
+        self.check_package(stack);
+        self.check_network(stack);
+    }
+
+    fn check_package(&self, stack: &mut Stack) {
+        let layers = self.layers.len();
+        match &self.package {
+            Package::Zip { code, .. } => code.check(stack),
+            Package::Image(_) if layers > 0 => {
+                stack.problem("an image takes no layers; put their files into the image");
+            }
+            Package::Image(_) => {}
+        }
+        if layers > MOST_LAYERS {
+            stack.problem(format!("{layers} layers; Lambda takes up to 5"));
+        }
+    }
+
+    fn check_network(&self, stack: &mut Stack) {
+        let Some(network) = &self.network else { return };
+        let counts = [
+            ("subnets", network.subnets.len(), MOST_SUBNETS),
+            ("security groups", network.security_groups.len(), MOST_SECURITY_GROUPS),
+        ];
+        for (what, given, most) in counts {
+            if !(1..=most).contains(&given) {
+                stack.problem(format!("{given} {what}; a function in a VPC has 1 to {most}"));
+            }
+        }
+    }
+
+    /// What its settings ask for, and nothing else.
+    fn rights(&self, name: &Text, group: LogGroupRef) -> Vec<Grant> {
+        let mut rights = vec![group.write()];
+        if self.is_traced {
+            let actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
+            rights.push(Statement::allow(actions).on_any("traces are not resources").into());
+        }
+        if self.network.is_some() {
+            rights.push(interfaces(name));
+        }
+        rights.extend(self.key.map(KeyRef::decrypt));
+        rights.extend(self.dead_letters.as_ref().map(Destination::send));
+        rights.extend(self.event_invoke.iter().flat_map(EventInvoke::sends));
+        rights
+    }
+}
+
+/// Lambda makes the network interfaces with the function's role. The function's own code is denied what it
+/// does not need, as the Lambda Developer Guide advises ("Giving Lambda functions access to resources in an
+/// Amazon VPC"); Lambda doesn't take narrower resources than the account's.
+fn interfaces(name: &Text) -> Grant {
+    let changing = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:UnassignPrivateIpAddresses",
+    ];
+    let looking = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"];
+    let function = Text::from("arn:") + Pseudo::Partition + ":lambda:" + Pseudo::Region + ":" + Pseudo::Account
+        + ":function:" + name;
+    let account = Text::from("arn:") + Pseudo::Partition + ":ec2:" + Pseudo::Region + ":" + Pseudo::Account + ":*/*";
+    Grant::of([
+        Statement::allow(changing).on(account),
+        Statement::allow(looking).on_any("descriptions take no resource"),
+        Statement { effect: Effect::Deny, ..Statement::allow(changing.into_iter().chain(looking)) }
+            .on_any("whatever else allows it")
+            .when("ArnEquals", "lambda:SourceFunctionArn", function),
+    ])
+}
+
+/// See [`Function::existing`].
+#[derive(Debug, Clone)]
+pub struct ExistingFunction {
+    name: Text,
+    role: RoleRef,
+}
+
+impl Construct for ExistingFunction {
+    type Handle = FunctionRef;
+
+    fn build(self, stack: &mut Stack) -> FunctionRef {
+        let group = stack.add("Logs", LogGroup::existing(Text::from("/aws/lambda/") + &self.name));
+        let arn = Text::from("arn:") + Pseudo::Partition + ":lambda:" + Pseudo::Region + ":" + Pseudo::Account;
+        let lookup = Lookup::new("aws_lambda_function", "AWS::Lambda::Function")
+            .by("function_name", &self.name)
+            .known(NAME, &self.name)
+            .known(ARN, arn + ":function:" + &self.name);
+        FunctionRef { node: lookup.build(stack), role: self.role, group }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------
+
+/// A [`Function`] of a stack, or one that exists already.
+#[derive(Debug, Clone, Copy)]
+pub struct FunctionRef {
+    node: NodeRef,
+    role: RoleRef,
+    group: LogGroupRef,
+}
+
+const ARN: Attribute = Attribute::arn("arn", Access::GetAtt("Arn"));
+const NAME: Attribute = Attribute::name("function_name", Access::Ref);
+
+impl FunctionRef {
+    /// The function's ARN.
+    pub fn arn(self) -> Ref<Arn> {
+        Ref::new(self.node, ARN)
+    }
+
+    /// The function's name.
+    pub fn name(self) -> Ref<Name> {
+        Ref::new(self.node, NAME)
+    }
+
+    /// The role it runs with.
+    pub fn role(self) -> RoleRef {
+        self.role
+    }
+
+    /// The group it logs to.
+    pub fn log_group(self) -> LogGroupRef {
+        self.group
+    }
+
+    /// May call the function. Not for the function itself: its rights come before it, and would refer to it.
+    pub fn invoke(self) -> Grant {
+        Statement::allow(["lambda:InvokeFunction"]).on(self.arn()).into()
+    }
+}
+
+impl Grantee for FunctionRef {
+    fn role(self) -> RoleRef {
+        self.role
+    }
+}
+
+impl Handle for FunctionRef {
+    fn node(self) -> NodeRef {
+        self.node
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------
+
+impl Resource for Function {
+    fn types(&self) -> Types {
+        Types::new("lambda", "aws_lambda_function", "AWS::Lambda::Function")
+    }
+
+    fn refuses(&self, backend: Backend) -> Option<String> {
+        match &self.package {
+            Package::Zip { code, .. } => code.refuses(backend),
+            Package::Image(_) => None,
+        }
+    }
+
+    fn cloudformation(&self) -> Properties {
+        let properties = Properties::default()
+            .set_some("FunctionName", self.name.as_ref())
+            .set_some("Description", self.description.clone().map(Cow::into_owned))
+            .set_some("Role", self.role.map(RoleRef::arn));
+        let properties = match &self.package {
+            Package::Zip { code, runtime, handler } => properties
+                .set("Runtime", runtime.name())
+                .set("Handler", handler.clone().into_owned())
+                .set("Code", code.cloudformation()),
+            Package::Image(image) => properties
+                .set("PackageType", "Image")
+                .set("Code", Properties::default().set("ImageUri", image.uri()))
+                .set_filled("ImageConfig", image.settings(["EntryPoint", "Command", "WorkingDirectory"])),
+        };
+        let storage = |size| Properties::default().set("Size", size);
+        let target = |to: &Destination| Properties::default().set("TargetArn", to.arn());
+        properties
+            .set("Architectures", [self.architecture.name()])
+            .set("MemorySize", self.memory)
+            .set("Timeout", self.timeout)
+            .set_some("EphemeralStorage", self.storage.map(storage))
+            .set_some("ReservedConcurrentExecutions", self.concurrency)
+            .set_filled("Environment", self.variables("Variables"))
+            .set_some("KmsKeyArn", self.key.map(KeyRef::arn))
+            .set_filled("Layers", Value::list(&self.layers))
+            .set_some("VpcConfig", self.network(["SubnetIds", "SecurityGroupIds", "Ipv6AllowedForDualStack"]))
+            .set("LoggingConfig", self.logging(["LogFormat", "ApplicationLogLevel", "SystemLogLevel", "LogGroup"]))
+            .set_some("TracingConfig", self.tracing("Mode"))
+            .set_some("DeadLetterConfig", self.dead_letters.as_ref().map(target))
+            .set_some("CodeSigningConfigArn", self.signing.as_ref())
+    }
+
+    fn terraform(&self) -> Properties {
+        let properties = Properties::default()
+            .set_some("function_name", self.name.as_ref())
+            .set_some("description", self.description.clone().map(Cow::into_owned))
+            .set_some("role", self.role.map(RoleRef::arn));
+        let properties = match &self.package {
+            Package::Zip { code, runtime, handler } => {
+                code.terraform(properties.set("runtime", runtime.name()).set("handler", handler.clone().into_owned()))
+            }
+            Package::Image(image) => properties
+                .set("package_type", "Image")
+                .set("image_uri", image.uri())
+                .set_filled("image_config", image.settings(["entry_point", "command", "working_directory"])),
+        };
+        let storage = |size| Properties::default().set("size", size);
+        let target = |to: &Destination| Properties::default().set("target_arn", to.arn());
+        properties
+            .set("architectures", [self.architecture.name()])
+            .set("memory_size", self.memory)
+            .set("timeout", self.timeout)
+            .set_some("ephemeral_storage", self.storage.map(storage))
+            .set_some("reserved_concurrent_executions", self.concurrency)
+            .set_filled("environment", self.variables("variables"))
+            .set_some("kms_key_arn", self.key.map(KeyRef::arn))
+            .set_filled("layers", Value::list(&self.layers))
+            .set_some("vpc_config", self.network(["subnet_ids", "security_group_ids", "ipv6_allowed_for_dual_stack"]))
+            .set("logging_config", self.logging(["log_format", "application_log_level", "system_log_level", "log_group"]))
+            .set_some("tracing_config", self.tracing("mode"))
+            .set_some("dead_letter_config", self.dead_letters.as_ref().map(target))
+            .set_some("code_signing_config_arn", self.signing.as_ref())
+    }
+}
+
+impl Function {
+    fn variables(&self, name: &'static str) -> Properties {
+        Properties::default().set_filled(name, self.environment.properties())
+    }
+
+    fn network(&self, [subnets, security_groups, dual_stack]: [&'static str; 3]) -> Option<Properties> {
+        let network = self.network.as_ref()?;
+        Some(
+            Properties::default()
+                .set(subnets, Value::list(&network.subnets))
+                .set(security_groups, Value::list(&network.security_groups))
+                .set_some(dual_stack, network.is_dual_stack.then_some(true)),
+        )
+    }
+
+    fn logging(&self, [format, application, system, group]: [&'static str; 4]) -> Properties {
+        let properties = match self.format {
+            Format::Text => Properties::default().set(format, "Text"),
+            Format::Json { application: own, system: lambdas } => Properties::default()
+                .set(format, "JSON")
+                .set_some(application, own.map(LogLevel::word))
+                .set_some(system, lambdas.map(SystemLogLevel::word)),
+        };
+        match self.logs {
+            Logs::Given(to) => properties.set(group, to.name()),
+            Logs::Own(_) => properties,
+        }
+    }
+
+    fn tracing(&self, mode: &'static str) -> Option<Properties> {
+        self.is_traced.then(|| Properties::default().set(mode, "Active"))
+    }
+}
+
+impl LogLevel {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Trace => "TRACE",
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+            Self::Fatal => "FATAL",
+        }
+    }
+}
+
+impl SystemLogLevel {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+        }
+    }
+}
