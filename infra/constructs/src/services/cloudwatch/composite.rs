@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, ops::Not};
 
-use super::alarm::{Actions, AlarmRef, action_setters, check_name_and_description};
+use super::{
+    actions::{Actions, action_setters, check_name_and_description},
+    alarm::AlarmRef,
+};
 use crate::{
     services::units::Seconds,
     tree::{Access, Arn, Attribute, Construct, Handle, Name, NodeRef, Properties, Ref, Resource, Stack, Text, Types},

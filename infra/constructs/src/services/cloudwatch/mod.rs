@@ -1,5 +1,6 @@
 //! CloudWatch: what is measured, when it alarms, and where it is looked at.
 
+mod actions;
 mod alarm;
 mod composite;
 mod dashboard;

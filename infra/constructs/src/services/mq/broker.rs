@@ -1,8 +1,9 @@
 //! A RabbitMQ broker: where it runs, who may log in, and how it is kept.
 
-use std::fmt;
-
-use super::configuration::ConfigurationRef;
+use super::{
+    configuration::ConfigurationRef,
+    words::{Day, Instance, Version},
+};
 use crate::{
     policy::{Grant, Statement},
     services::{
@@ -17,107 +18,6 @@ use crate::{
 };
 
 const LONGEST_NAME: usize = 50;
-
-/// A version of RabbitMQ, major and minor; Amazon MQ installs patches by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Version(&'static str);
-
-impl Version {
-    /// The last of the third generation, which brokers made before 2025 run.
-    pub const V3_13: Self = Self("3.13");
-    /// Quorum queues by default, limits that can be changed, Prometheus.
-    pub const V4_2: Self = Self("4.2");
-    /// The newest.
-    pub const V4_3: Self = Self("4.3");
-
-    /// A version that came after this was written.
-    pub const fn new(version: &'static str) -> Self {
-        Self(version)
-    }
-
-    pub(super) fn major(self) -> u32 {
-        self.0.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
-    }
-}
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
-
-/// What a broker runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instance(&'static str);
-
-macro_rules! instances {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
-        impl Instance {
-            $($(#[$doc])* pub const $constant: Self = Self($name);)*
-        }
-    };
-}
-
-instances! {
-    /// For trials of RabbitMQ 3.13, alone.
-    T3_MICRO = "mq.t3.micro";
-    /// For trials: 300 connections.
-    M7G_MEDIUM = "mq.m7g.medium";
-    /// The smallest for production: 5000 connections alone.
-    M7G_LARGE = "mq.m7g.large";
-    /// Twice as large.
-    M7G_XLARGE = "mq.m7g.xlarge";
-    /// Four times as large.
-    M7G_2XLARGE = "mq.m7g.2xlarge";
-    /// Eight times as large.
-    M7G_4XLARGE = "mq.m7g.4xlarge";
-    /// For RabbitMQ 3.13.
-    M5_LARGE = "mq.m5.large";
-    /// For RabbitMQ 3.13.
-    M5_XLARGE = "mq.m5.xlarge";
-    /// For RabbitMQ 3.13.
-    M5_2XLARGE = "mq.m5.2xlarge";
-    /// For RabbitMQ 3.13.
-    M5_4XLARGE = "mq.m5.4xlarge";
-}
-
-impl Instance {
-    /// Any other, by its name: `mq.m7g.8xlarge`.
-    pub const fn new(name: &'static str) -> Self {
-        Self(name)
-    }
-
-    fn is_of(self, family: &str) -> bool {
-        self.0.strip_prefix("mq.").is_some_and(|rest| rest.split('.').next() == Some(family))
-    }
-}
-
-/// A day of the week.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "days need no words")]
-pub enum Day {
-    Monday,
-    Tuesday,
-    Wednesday,
-    Thursday,
-    Friday,
-    Saturday,
-    Sunday,
-}
-
-impl Day {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Monday => "MONDAY",
-            Self::Tuesday => "TUESDAY",
-            Self::Wednesday => "WEDNESDAY",
-            Self::Thursday => "THURSDAY",
-            Self::Friday => "FRIDAY",
-            Self::Saturday => "SATURDAY",
-            Self::Sunday => "SUNDAY",
-        }
-    }
-}
 
 /// The administrator that a broker is created with; all other users are made with RabbitMQ's management API.
 #[derive(Debug, Clone)]
@@ -150,33 +50,26 @@ pub struct RabbitMq {
 impl RabbitMq {
     /// One node in one subnet, away for some minutes while it is maintained: [`Instance::M7G_MEDIUM`].
     pub fn single(self, subnet: impl Into<Text>) -> Broker {
-        Broker::new(self, Place::Private { subnets: vec![subnet.into()], groups: Vec::new() }, false)
+        Broker::new(self, Some(vec![subnet.into()]), false)
     }
 
     /// Three nodes in three zones, one maintained after the other: [`Instance::M7G_LARGE`]. The subnets are
     /// where clients reach it, one per zone: at least one, better as many as there are zones with clients.
     pub fn cluster<T: Into<Text>>(self, subnets: impl IntoIterator<Item = T>) -> Broker {
-        let subnets = subnets.into_iter().map(Into::into).collect();
-        Broker::new(self, Place::Private { subnets, groups: Vec::new() }, true)
+        Broker::new(self, Some(subnets.into_iter().map(Into::into).collect()), true)
     }
 
     /// One node that the internet reaches, over TLS and with a password. It has no subnet, and security
     /// groups don't apply to it.
     pub fn public(self) -> Broker {
-        Broker::new(self, Place::Public, false)
+        Broker::new(self, None, false)
     }
 
     /// Three nodes that the internet reaches, over TLS and with a password. They have no subnets, and
     /// security groups don't apply to them.
     pub fn public_cluster(self) -> Broker {
-        Broker::new(self, Place::Public, true)
+        Broker::new(self, None, true)
     }
-}
-
-#[derive(Debug, Clone)]
-enum Place {
-    Public,
-    Private { subnets: Vec<Text>, groups: Vec<Text> },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -212,7 +105,9 @@ pub struct Broker {
     version: Version,
     user: User,
     password: Option<SecretField>,
-    place: Place,
+    /// `None` where the internet reaches it.
+    subnets: Option<Vec<Text>>,
+    groups: Vec<Text>,
     cluster: bool,
     instance: Instance,
     encryption: Encryption,
@@ -235,12 +130,13 @@ impl Broker {
         ExistingBroker { name: name.into(), id: id.into(), endpoint: None }
     }
 
-    fn new(RabbitMq { version, user }: RabbitMq, place: Place, cluster: bool) -> Self {
+    fn new(RabbitMq { version, user }: RabbitMq, subnets: Option<Vec<Text>>, cluster: bool) -> Self {
         Self {
             version,
             user,
             password: None,
-            place,
+            subnets,
+            groups: Vec::new(),
             cluster,
             instance: if cluster { Instance::M7G_LARGE } else { Instance::M7G_MEDIUM },
             encryption: Encryption::Owned,
@@ -261,22 +157,14 @@ impl Broker {
     /// A security group that guards the way to a private broker, up to 5; clients need [`super::AMQPS`].
     /// Without one AWS takes the default group of the VPC.
     pub fn guarded_by(mut self, group: Ref<Id>) -> Self {
-        self.add_group(group.into());
+        self.groups.push(group.into());
         self
     }
 
     /// A security group that is managed elsewhere, by id. See [`Broker::guarded_by`].
     pub fn guarded_by_existing(mut self, group: impl Into<Text>) -> Self {
-        self.add_group(group.into());
+        self.groups.push(group.into());
         self
-    }
-
-    fn add_group(&mut self, group: Text) {
-        match &mut self.place {
-            Place::Private { groups, .. } => groups.push(group),
-            // Reported in build: a public broker that is believed to be guarded is a hole.
-            Place::Public => self.place = Place::Private { subnets: Vec::new(), groups: vec![group] },
-        }
     }
 
     /// Encrypted with this key. Without one AWS uses a key of its own. Changing it replaces the broker.
@@ -339,15 +227,14 @@ impl Broker {
         if self.cluster && self.instance == Instance::T3_MICRO {
             stack.problem("a cluster on mq.t3.micro; that instance is for single brokers only");
         }
-        if let Place::Private { subnets, groups } = &self.place {
-            match (subnets.len(), groups.len()) {
-                (0, 1..) => stack.problem("security groups don't apply to a public broker; put it into subnets"),
-                (0, _) => stack.problem("a private cluster needs at least one subnet"),
-                _ => {}
-            }
-            if groups.len() > 5 {
-                stack.problem(format!("{} security groups; a broker takes up to 5", groups.len()));
-            }
+        if self.subnets.is_none() && !self.groups.is_empty() {
+            stack.problem("security groups don't apply to a public broker; put it into subnets");
+        }
+        if self.subnets.as_ref().is_some_and(Vec::is_empty) {
+            stack.problem("a private cluster needs at least one subnet");
+        }
+        if self.groups.len() > 5 {
+            stack.problem(format!("{} security groups; a broker takes up to 5", self.groups.len()));
         }
         if let Some(configuration) = self.configuration
             && configuration.version != self.version
@@ -514,7 +401,6 @@ impl Resource for Broker {
     }
 
     fn cloudformation(&self) -> Properties {
-        let (subnets, groups) = self.network();
         let encryption = self
             .encryption()
             .map(|(owned, key)| Properties::default().set("UseAwsOwnedKey", owned).set_some("KmsKeyId", key));
@@ -533,9 +419,9 @@ impl Resource for Broker {
             .set("EngineVersion", self.version.to_string())
             .set("DeploymentMode", self.deployment_mode())
             .set("HostInstanceType", self.instance.0)
-            .set("PubliclyAccessible", matches!(self.place, Place::Public))
-            .set_filled("SubnetIds", Value::list(subnets))
-            .set_filled("SecurityGroups", Value::list(groups))
+            .set("PubliclyAccessible", self.subnets.is_none())
+            .set_filled("SubnetIds", Value::list(self.subnets.iter().flatten()))
+            .set_filled("SecurityGroups", Value::list(&self.groups))
             .set_some("EncryptionOptions", encryption)
             .set_some("Configuration", configuration)
             .set("AutoMinorVersionUpgrade", true)
@@ -545,7 +431,6 @@ impl Resource for Broker {
     }
 
     fn terraform(&self) -> Properties {
-        let (subnets, groups) = self.network();
         let encryption = self
             .encryption()
             .map(|(owned, key)| Properties::default().set("use_aws_owned_key", owned).set_some("kms_key_id", key));
@@ -565,9 +450,9 @@ impl Resource for Broker {
             .set("engine_version", self.version.to_string())
             .set("deployment_mode", self.deployment_mode())
             .set("host_instance_type", self.instance.0)
-            .set("publicly_accessible", matches!(self.place, Place::Public))
-            .set_filled("subnet_ids", Value::list(subnets))
-            .set_filled("security_groups", Value::list(groups))
+            .set("publicly_accessible", self.subnets.is_none())
+            .set_filled("subnet_ids", Value::list(self.subnets.iter().flatten()))
+            .set_filled("security_groups", Value::list(&self.groups))
             .set_some("encryption_options", encryption)
             .set_some("configuration", configuration)
             .set("auto_minor_version_upgrade", true)
@@ -581,13 +466,6 @@ impl Resource for Broker {
 impl Broker {
     fn deployment_mode(&self) -> &'static str {
         if self.cluster { "CLUSTER_MULTI_AZ" } else { "SINGLE_INSTANCE" }
-    }
-
-    fn network(&self) -> (&[Text], &[Text]) {
-        match &self.place {
-            Place::Public => (&[], &[]),
-            Place::Private { subnets, groups } => (subnets, groups),
-        }
     }
 
     fn encryption(&self) -> Option<(bool, Option<Ref<Arn>>)> {

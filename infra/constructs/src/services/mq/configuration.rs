@@ -1,6 +1,6 @@
 //! What a RabbitMQ broker is told beyond its defaults.
 
-use super::broker::Version;
+use super::words::Version;
 use crate::{
     services::units::Seconds,
     tree::{

@@ -2,9 +2,11 @@
 
 mod broker;
 mod configuration;
+mod words;
 
-pub use broker::{Broker, BrokerRef, Day, ExistingBroker, Instance, RabbitMq, User, Version};
+pub use broker::{Broker, BrokerRef, ExistingBroker, RabbitMq, User};
 pub use configuration::{Configuration, ConfigurationRef};
+pub use words::{Day, Instance, Version};
 
 /// The port of AMQP 0-9-1 over TLS, and of AMQP 1.0 on RabbitMQ 4; brokers speak nothing in clear.
 pub const AMQPS: u16 = 5671;

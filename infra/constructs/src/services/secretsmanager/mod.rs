@@ -1,17 +1,22 @@
 //! Secrets Manager: values that nobody should read in code, in a template or in a state file.
 
+mod password;
+mod renderings;
+
 use std::borrow::Cow;
+
+pub use password::PasswordRules;
+pub(super) use password::RandomPassword;
+use renderings::{CurrentValue, Rotation, RotationPermission, SecretPolicy, SecretVersion};
 
 use super::{kms::KeyRef, units::Days};
 use crate::{
-    policy::{Document, Grant, Permissions, Statement, Use},
+    policy::{Document, Grant, Statement},
     tree::{
-        Access, Arn, Attribute, Block, Construct, Handle, Lookup, Name, NodeRef, Other, Properties, Pseudo, Ref,
-        Removal, Resource, Stack, Text, Types, Value,
+        Access, Arn, Attribute, Construct, Handle, Lookup, Name, NodeRef, Other, Pseudo, Ref, Removal, Stack, Text,
     },
 };
 
-const PASSWORD_LENGTH: std::ops::RangeInclusive<u32> = 12..=4096;
 const LONGEST_NAME: usize = 512;
 
 /// A secret.
@@ -45,51 +50,10 @@ enum Content {
     Generated { username: Cow<'static, str>, rules: PasswordRules, version: u32 },
 }
 
-/// How a password is made. By default 32 letters and digits, 190 bits, which need no escaping in a URL, in
-/// JSON or in a shell, and which every engine takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PasswordRules {
-    length: u32,
-    /// The punctuation that may not occur; `None` where none may.
-    punctuation_without: Option<&'static str>,
-}
-
 #[derive(Debug, Clone)]
 struct Replica {
     region: Cow<'static, str>,
     key: Option<Text>,
-}
-
-impl Default for PasswordRules {
-    fn default() -> Self {
-        Self { length: 32, punctuation_without: None }
-    }
-}
-
-impl PasswordRules {
-    /// The number of characters, 12 to 4096. Defaults to 32.
-    pub fn length(mut self, characters: u32) -> Self {
-        self.length = characters;
-        self
-    }
-
-    /// Punctuation too, but for these characters. Double quotes and backslashes never occur.
-    pub fn with_punctuation_but(mut self, excluded: &'static str) -> Self {
-        self.punctuation_without = Some(excluded);
-        self
-    }
-
-    /// Reports what Secrets Manager would refuse.
-    pub(super) fn check(self, stack: &mut Stack) {
-        let length = self.length;
-        if !PASSWORD_LENGTH.contains(&length) {
-            stack.problem(format!("a password of {length} characters; it can have 12 to 4096"));
-        }
-    }
-
-    fn excluded(self) -> Option<String> {
-        self.punctuation_without.map(|characters| format!("{characters}\"\\"))
-    }
 }
 
 impl Secret {
@@ -234,7 +198,7 @@ impl Construct for Secret {
         let name = Lookup::new("aws_secretsmanager_secret", "AWS::SecretsManager::Secret").known(NAME, name);
         secret.name = Some(stack.add("Name", name));
         if let Content::Generated { username, rules, version } = content {
-            let password = Ref::new(stack.child("Password", RandomPassword(rules)), RANDOM_PASSWORD);
+            let password = Ref::new(stack.child("Password", RandomPassword(rules)), RandomPassword::VALUE);
             secret.version = Some(stack.child("Version", SecretVersion { secret, username, password, version }));
         }
         if !policy.is_empty() {
@@ -311,7 +275,6 @@ const NAME: Attribute = Attribute::name("name", Access::None);
 const ID: Attribute = Attribute::other("id", Access::Ref);
 /// The ARN with `?` for the six characters that AWS adds; only for policies.
 const ARN_PATTERN: Attribute = Attribute::arn("arn_pattern", Access::None);
-const RANDOM_PASSWORD: Attribute = Attribute::other("random_password", Access::None).sensitive();
 const SECRET_STRING: Attribute = Attribute::other("secret_string", Access::None).sensitive();
 
 impl SecretRef {
@@ -401,309 +364,5 @@ fn quoted(text: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-// ---------------------------------------------------------------------------------------------------
-
-impl Resource for Secret {
-    fn types(&self) -> Types {
-        Types::new("secretsmanager", "aws_secretsmanager_secret", "AWS::SecretsManager::Secret")
-    }
-
-    fn is_stateful(&self) -> bool {
-        true
-    }
-
-    fn cloudformation(&self) -> Properties {
-        let generated = match &self.content {
-            Content::Empty => None,
-            Content::Generated { username, rules, .. } => Some(
-                Properties::default()
-                    .set(
-                        "SecretStringTemplate",
-                        Value::json(Properties::default().set("username", username.to_string())),
-                    )
-                    .set("GenerateStringKey", "password")
-                    .set("PasswordLength", rules.length)
-                    .set_some("ExcludeCharacters", rules.excluded())
-                    .set("ExcludePunctuation", rules.punctuation_without.is_none())
-                    .set("RequireEachIncludedType", true),
-            ),
-        };
-        let replicas = self.replicas.iter().map(|replica| {
-            Properties::default().set("Region", replica.region.to_string()).set_some("KmsKeyId", replica.key.as_ref())
-        });
-        Properties::default()
-            .set_some("Name", self.name.as_ref())
-            .set_some("Description", self.description.clone().map(Cow::into_owned))
-            .set_some("KmsKeyId", self.key.map(KeyRef::arn))
-            .set_some("GenerateSecretString", generated)
-            .set_filled("ReplicaRegions", Value::list(replicas))
-    }
-
-    fn terraform(&self) -> Properties {
-        let replicas = self.replicas.iter().map(|replica| {
-            Properties::default().set("region", replica.region.to_string()).set_some("kms_key_id", replica.key.as_ref())
-        });
-        Properties::default()
-            .set_some("name", self.name.as_ref())
-            .set_some("description", self.description.clone().map(Cow::into_owned))
-            .set_some("kms_key_id", self.key.map(KeyRef::arn))
-            .set("recovery_window_in_days", self.recovery.unwrap_or(Days(30)))
-            .set_filled("replica", Value::list(replicas))
-    }
-}
-
-/// A password that is made up anew at every run, and kept by whoever writes it down first.
-#[derive(Debug)]
-pub(super) struct RandomPassword(pub(super) PasswordRules);
-
-impl RandomPassword {
-    /// The password itself.
-    pub(super) const VALUE: Attribute = RANDOM_PASSWORD;
-}
-
-impl Resource for RandomPassword {
-    fn types(&self) -> Types {
-        let types = Types::terraform("secretsmanager", "aws_secretsmanager_random_password");
-        Types { block: Block::Ephemeral, ..types }
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default()
-            .set("password_length", self.0.length)
-            .set_some("exclude_characters", self.0.excluded())
-            .set("exclude_punctuation", self.0.punctuation_without.is_none())
-            .set("require_each_included_type", true)
-    }
-}
-
-/// The value of a generated secret; CloudFormation says the same in the secret.
-#[derive(Debug)]
-struct SecretVersion {
-    secret: SecretRef,
-    username: Cow<'static, str>,
-    password: Ref<Other>,
-    version: u32,
-}
-
-impl Resource for SecretVersion {
-    fn types(&self) -> Types {
-        Types::terraform("secretsmanager", "aws_secretsmanager_secret_version")
-    }
-
-    fn terraform(&self) -> Properties {
-        let login = format!("jsonencode({{username = {}, password = ", quoted(&self.username));
-        let login = Text::expression([Text::from(login), self.password.into(), "})".into()]);
-        Properties::default()
-            .set("secret_id", self.secret.id())
-            .set("secret_string_wo", login)
-            .set("secret_string_wo_version", self.version)
-    }
-}
-
-/// Terraform's way to a secret's value.
-#[derive(Debug)]
-struct CurrentValue {
-    secret: SecretRef,
-}
-
-impl Resource for CurrentValue {
-    fn types(&self) -> Types {
-        let types = Types::terraform("secretsmanager", "aws_secretsmanager_secret_version");
-        Types { block: Block::Data, ..types }
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default().set("secret_id", self.secret.id())
-    }
-}
-
-#[derive(Debug)]
-struct SecretPolicy {
-    secret: SecretRef,
-    policy: Document,
-}
-
-impl Resource for SecretPolicy {
-    fn types(&self) -> Types {
-        Types::new("secretsmanager", "aws_secretsmanager_secret_policy", "AWS::SecretsManager::ResourcePolicy")
-    }
-
-    fn cloudformation(&self) -> Properties {
-        Properties::default()
-            .set("SecretId", self.secret.arn())
-            .set("ResourcePolicy", &self.policy)
-            .set("BlockPublicPolicy", true)
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default()
-            .set("secret_arn", self.secret.arn())
-            .set("policy", Value::json(&self.policy))
-            .set("block_public_policy", true)
-    }
-
-    fn permissions(&self) -> Option<Permissions<'_>> {
-        Some(Permissions { role: Use::Resource, of: None, document: &self.policy })
-    }
-}
-
-/// Lets Secrets Manager call the rotating function, for this secret only.
-#[derive(Debug)]
-struct RotationPermission {
-    secret: SecretRef,
-    function: Text,
-}
-
-impl Resource for RotationPermission {
-    fn types(&self) -> Types {
-        Types::new("secretsmanager", "aws_lambda_permission", "AWS::Lambda::Permission")
-    }
-
-    fn cloudformation(&self) -> Properties {
-        Properties::default()
-            .set("FunctionName", &self.function)
-            .set("Action", "lambda:InvokeFunction")
-            .set("Principal", "secretsmanager.amazonaws.com")
-            .set("SourceArn", self.secret.arn())
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default()
-            .set("function_name", &self.function)
-            .set("action", "lambda:InvokeFunction")
-            .set("principal", "secretsmanager.amazonaws.com")
-            .set("source_arn", self.secret.arn())
-    }
-}
-
-#[derive(Debug)]
-struct Rotation {
-    secret: SecretRef,
-    function: Text,
-    every: Days,
-}
-
-impl Resource for Rotation {
-    fn types(&self) -> Types {
-        Types::new("secretsmanager", "aws_secretsmanager_secret_rotation", "AWS::SecretsManager::RotationSchedule")
-    }
-
-    fn cloudformation(&self) -> Properties {
-        Properties::default()
-            .set("SecretId", self.secret.arn())
-            .set("RotationLambdaARN", &self.function)
-            .set("RotationRules", Properties::default().set("AutomaticallyAfterDays", self.every))
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default()
-            .set("secret_id", self.secret.id())
-            .set("rotation_lambda_arn", &self.function)
-            .set("rotation_rules", Properties::default().set("automatically_after_days", self.every))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        render::Format,
-        services::{
-            iam::{Role, Service},
-            kms::Key,
-            mq::{Broker, User, Version},
-        },
-        testing::{check, check_stack, problems},
-        tree::App,
-    };
-
-    #[test]
-    fn renderings() {
-        check("secretsmanager_empty", Secret::empty("Login of the news feed; put in by hand"));
-        check("secretsmanager_generated", Secret::generated("newsloom", PasswordRules::default()));
-        check_stack("secretsmanager_full", |stack| {
-            let key = stack.add("Key", Key::new("Encrypts logins"));
-            let reader = stack.add("Reader", Role::of(Service::LAMBDA));
-            let rotator = "arn:aws:lambda:eu-west-1:123456789012:function:rotate";
-            let statement = Statement::deny(["secretsmanager:DeleteSecret"]).to_everyone().on("*");
-            let rules = PasswordRules::default().length(40).with_punctuation_but(",:=@/");
-            let login = Secret::generated("newsloom", rules)
-                .description("Login of the broker")
-                .version(2)
-                .encrypted_by(key)
-                .recovery_window(Days(7))
-                .replica("eu-central-1")
-                .rotated_by(rotator, Days(30))
-                .allowing(statement)
-                .named("newsloom/broker");
-            let login = stack.add("Login", login);
-            stack.grant(reader, login.read());
-            let rotator = stack.add("Rotator", Role::of(Service::LAMBDA));
-            stack.grant(rotator, login.rotate());
-            stack.output("LoginName", login.name());
-        });
-        check_stack("secretsmanager_existing", |stack| {
-            let reader = stack.add("Reader", Role::of(Service::LAMBDA));
-            let by_name = stack.add("Feed", Secret::existing("prod/feed"));
-            let by_arn = stack.add(
-                "Other",
-                Secret::existing_arn("arn:aws:secretsmanager:eu-west-1:123456789012:secret:other-AbCdEf"),
-            );
-            stack.grant(reader, by_name.read());
-            stack.grant(reader, by_arn.write());
-            stack.output("FeedName", by_name.name());
-        });
-    }
-
-    #[test]
-    fn a_field_is_read_once_and_after_the_value_is_there() {
-        let mut app = App::new("newsloom").region("eu-west-1");
-        let stack = app.stack("test");
-        let login = stack.add("Login", Secret::generated("newsloom", PasswordRules::default()));
-        let field = login.field(stack, "password");
-        assert_eq!(login.field(stack, "password"), field);
-        assert!(field.terraform.is_expression() && field.terraform.is_sensitive());
-    }
-
-    #[test]
-    fn a_field_and_a_name_cross_stacks() {
-        let mut app = App::new("newsloom").region("eu-west-1");
-        let login = app.stack("logins").add("Login", Secret::generated("newsloom", PasswordRules::default()));
-        let broker = app.stack("broker");
-        let user = User::new("newsloom", login);
-        let broker = broker.add("Broker", Broker::rabbitmq(Version::V4_2, user).single("subnet-0a1b2c3d"));
-        let monitoring = app.stack("monitoring");
-        monitoring.output("BrokerName", broker.name());
-        let rendered = app.synth(Format::All).expect("no problems");
-        let file = |path| rendered.file(path).unwrap_or_default();
-        let imported = "${data.terraform_remote_state.logins.outputs.login_id}";
-        assert!(file("broker/secretsmanager.tf.json").contains(imported));
-        assert!(
-            file("cloudformation/broker.template.json")
-                .contains("{{resolve:secretsmanager:${LoginsLoginId}:SecretString:password}}")
-        );
-        assert!(file("monitoring/outputs.tf.json").contains("newsloom-broker"));
-    }
-
-    #[test]
-    fn what_secrets_manager_refuses_is_a_problem() {
-        let generated = || Secret::generated("newsloom", PasswordRules::default());
-        let short = PasswordRules::default().length(8);
-        let cases = [
-            (Secret::generated("newsloom", short), "a password of 8 characters; it can have 12 to 4096"),
-            (Secret::generated("", PasswordRules::default()), "a generated secret needs a username"),
-            (generated().recovery_window(Days(3)), "a recovery window of 3 days; it is 0, or 7 to 30 days"),
-            (
-                generated().rotated_by("arn", Days(0)),
-                "rotated every 0 days; Secrets Manager rotates every 1 to 1000 days",
-            ),
-            (generated().named("news loom"), "the name `news loom` has a ` `; letters, digits and /_+=.@- are allowed"),
-        ];
-        for (secret, message) in cases {
-            let found = problems(|stack| {
-                stack.add("Login", secret);
-            });
-            assert!(found.contains(&format!("Login: {message}")), "{found}");
-        }
-    }
-}
+mod tests;
