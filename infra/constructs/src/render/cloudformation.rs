@@ -355,9 +355,15 @@ fn parameters(context: &Context<'_>) -> Properties {
         let node = &context.stack.nodes[*index as usize];
         let Body::Lookup(lookup) = &node.body else { continue };
         let name = format!("{}{}", pascal(&node.path), pascal_words(attribute.terraform));
-        let description =
-            format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
-        all.insert(name, Properties::default().set("Type", "String").set("Description", description));
+        let of = format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
+        let body = match &lookup.stored_at {
+            Some(path) => Properties::default()
+                .set("Type", "AWS::SSM::Parameter::Value<String>")
+                .set("Description", format!("For {}, from Parameter Store", node.path))
+                .set("Default", path),
+            None => Properties::default().set("Type", "String").set("Description", of),
+        };
+        all.insert(name, body);
     }
     for import in uses.imports.values() {
         let stack = &context.stack_of(import.reference.node).name;

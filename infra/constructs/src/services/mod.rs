@@ -1,6 +1,7 @@
 //! What AWS offers: one room per service, each with its definitions, handles and both renderings.
 
 pub mod autoscaling;
+pub mod cloudwatch;
 pub mod dynamodb;
 pub mod appautoscaling;
 pub mod ec2;
@@ -16,5 +17,8 @@ pub mod logs;
 pub mod sns;
 pub mod sqs;
 pub mod sagemaker;
+pub mod mq;
+pub mod secretsmanager;
+pub mod ssm;
 pub mod units;
 pub mod vpc;
