@@ -59,18 +59,11 @@ pub const SKIPPED: Metric = count("Skipped", &[PIPELINE]);
 pub const QUARANTINED: Metric = count("Quarantined", &[PIPELINE]);
 
 /// One request to a model, from sending to the whole answer, by language.
-pub const MODEL_LATENCY: Metric = Metric {
-    name: "ModelLatency",
-    unit: Unit::Milliseconds,
-    dimensions: &[PIPELINE, LANGUAGE],
-};
+pub const MODEL_LATENCY: Metric =
+    Metric { name: "ModelLatency", unit: Unit::Milliseconds, dimensions: &[PIPELINE, LANGUAGE] };
 
 /// From the provider's publication to the broker's confirmation.
-pub const AGE: Metric = Metric {
-    name: "Age",
-    unit: Unit::Milliseconds,
-    dimensions: &[PIPELINE],
-};
+pub const AGE: Metric = Metric { name: "Age", unit: Unit::Milliseconds, dimensions: &[PIPELINE] };
 
 /// Messages that the broker confirmed.
 pub const PUBLISHED: Metric = count("Published", &[PIPELINE]);
@@ -82,11 +75,7 @@ pub const UNCONFIRMED: Metric = count("Unconfirmed", &[PIPELINE]);
 pub const HEARTBEAT: Metric = count("Heartbeat", &[PIPELINE]);
 
 /// How long a feed has been silent although it should not be.
-pub const STALENESS: Metric = Metric {
-    name: "Staleness",
-    unit: Unit::Seconds,
-    dimensions: &[PIPELINE, FEED],
-};
+pub const STALENESS: Metric = Metric { name: "Staleness", unit: Unit::Seconds, dimensions: &[PIPELINE, FEED] };
 
 /// Items that a feed announced and never completed, or said were lost: data loss.
 pub const GAPS: Metric = count("Gaps", &[PIPELINE, FEED]);
@@ -95,26 +84,11 @@ pub const GAPS: Metric = count("Gaps", &[PIPELINE, FEED]);
 pub const SPOOLED: Metric = count("Spooled", &[PIPELINE]);
 
 /// All of them, in the order of the pipeline.
-pub const ALL: &[Metric] = &[
-    HEARTBEAT,
-    STALENESS,
-    GAPS,
-    SPOOLED,
-    ITEMS,
-    SKIPPED,
-    QUARANTINED,
-    MODEL_LATENCY,
-    PUBLISHED,
-    UNCONFIRMED,
-    AGE,
-];
+pub const ALL: &[Metric] =
+    &[HEARTBEAT, STALENESS, GAPS, SPOOLED, ITEMS, SKIPPED, QUARANTINED, MODEL_LATENCY, PUBLISHED, UNCONFIRMED, AGE];
 
 const fn count(name: &'static str, dimensions: &'static [&'static str]) -> Metric {
-    Metric {
-        name,
-        unit: Unit::Count,
-        dimensions,
-    }
+    Metric { name, unit: Unit::Count, dimensions }
 }
 
 #[cfg(test)]

@@ -45,16 +45,9 @@ impl Assets {
                 Asset::placeholder(directory, name, extension)
             })
         };
-        let assets = Self {
-            enrich: read("enrich", ".zip"),
-            publish: read("publish", ".zip"),
-            ingester: read("ingester", ""),
-        };
-        if problems.is_empty() {
-            Ok(assets)
-        } else {
-            Err(Problems::new(problems))
-        }
+        let assets =
+            Self { enrich: read("enrich", ".zip"), publish: read("publish", ".zip"), ingester: read("ingester", "") };
+        if problems.is_empty() { Ok(assets) } else { Err(Problems::new(problems)) }
     }
 
     /// Stand-ins for all packages, so that a stack can be seen before anything is built. It is valid
@@ -79,10 +72,7 @@ impl Asset {
 
     fn placeholder(directory: &Path, name: &str, extension: &str) -> Self {
         let path = directory.join(format!("{name}{extension}"));
-        Self {
-            placeholder: true,
-            ..Self::new(path, name, extension, &[0; 32])
-        }
+        Self { placeholder: true, ..Self::new(path, name, extension, &[0; 32]) }
     }
 
     fn new(path: PathBuf, name: &str, extension: &str, digest: &[u8]) -> Self {
@@ -99,21 +89,12 @@ impl Asset {
 
 fn unread(path: &Path, error: &std::io::Error) -> Problem {
     let (message, help) = match error.kind() {
-        std::io::ErrorKind::NotFound => (
-            "is not built yet".into(),
-            "`make package` builds it; --without-assets goes on without, for a look",
-        ),
-        _ => (
-            format!("can't be read: {error}"),
-            "`make package` builds it anew",
-        ),
+        std::io::ErrorKind::NotFound => {
+            ("is not built yet".into(), "`make package` builds it; --without-assets goes on without, for a look")
+        }
+        _ => (format!("can't be read: {error}"), "`make package` builds it anew"),
     };
-    Problem {
-        place: None,
-        subject: path.display().to_string(),
-        message,
-        help: Some(help.into()),
-    }
+    Problem { place: None, subject: path.display().to_string(), message, help: Some(help.into()) }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -132,11 +113,7 @@ fn base64(bytes: &[u8]) -> String {
         for digit in 0..4 {
             let value = bits >> (18 - 6 * digit) & 63;
             let shown = digit <= chunk.len();
-            text.push(if shown {
-                char::from(ALPHABET[value as usize])
-            } else {
-                '='
-            });
+            text.push(if shown { char::from(ALPHABET[value as usize]) } else { '=' });
         }
     }
     text
@@ -148,18 +125,14 @@ mod tests {
 
     #[test]
     fn digests_are_what_sha256sum_and_openssl_say() {
-        let directory =
-            std::env::temp_dir().join(format!("newsloom-assets-{}", std::process::id()));
+        let directory = std::env::temp_dir().join(format!("newsloom-assets-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join("enrich.zip"), "abc").unwrap();
         let asset = Asset::read(&directory, "enrich", ".zip").unwrap();
         std::fs::remove_dir_all(&directory).unwrap();
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(asset.key, format!("enrich/{digest}.zip"));
-        assert_eq!(
-            asset.sha256_base64,
-            "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
-        );
+        assert_eq!(asset.sha256_base64, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
     }
 
     #[test]

@@ -63,11 +63,7 @@ fn write_synth(synth: &cli::Synth) -> Result<(), Problems> {
 
 fn synthesize(synth: &cli::Synth) -> Result<Rendered, Problems> {
     let settings = load(&synth.config.config)?;
-    let located = if synth.without_assets {
-        Ok(Assets::placeholders())
-    } else {
-        Assets::locate(&synth.assets)
-    };
+    let located = if synth.without_assets { Ok(Assets::placeholders()) } else { Assets::locate(&synth.assets) };
     // What isn't built is no reason to keep quiet about what else is wrong.
     let (assets, missing) = match located {
         Ok(assets) => (assets, Problems::default()),
@@ -93,10 +89,7 @@ fn check_config(check: &cli::Check) -> Result<(), Problems> {
     let config = &check.config.config;
     let options = Options {
         stages: Vec::new(),
-        formats: Formats {
-            terraform: true,
-            cloudformation: true,
-        },
+        formats: Formats { terraform: true, cloudformation: true },
         assets: Assets::placeholders(),
     };
     let rendered = pipeline::synth(&load(config)?, &options)?;
@@ -115,12 +108,7 @@ fn schema(out: Option<&Path>) -> Result<(), Problems> {
         return Ok(());
     };
     let written = std::fs::write(out, schema);
-    written.map_err(|error| {
-        Problems::of(
-            out.display().to_string(),
-            format!("can't be written: {error}"),
-        )
-    })
+    written.map_err(|error| Problems::of(out.display().to_string(), format!("can't be written: {error}")))
 }
 
 fn load(config: &Path) -> Result<Settings, Problems> {
@@ -130,17 +118,12 @@ fn load(config: &Path) -> Result<Settings, Problems> {
 }
 
 fn unread(name: &str, error: &std::io::Error) -> Problems {
-    let help =
-        "--config names another file; newsloom.toml and examples/ of the repository show one";
+    let help = "--config names another file; newsloom.toml and examples/ of the repository show one";
     let missing = error.kind() == std::io::ErrorKind::NotFound;
     Problems::new(vec![Problem {
         place: None,
         subject: name.into(),
-        message: if missing {
-            "there is no such file".into()
-        } else {
-            error.to_string()
-        },
+        message: if missing { "there is no such file".into() } else { error.to_string() },
         help: missing.then(|| help.into()),
     }])
 }

@@ -47,11 +47,7 @@ pub fn write(directory: &Path, rendered: &Rendered) -> Result<Written, Problems>
     if let Err(error) = write_changed(&directory.join(MANIFEST), &manifest) {
         problems.push(failed(directory, MANIFEST, &error));
     }
-    if problems.is_empty() {
-        Ok(result)
-    } else {
-        Err(Problems::new(problems))
-    }
+    if problems.is_empty() { Ok(result) } else { Err(Problems::new(problems)) }
 }
 
 /// Writes a file unless it is so already, so that tools which look at times rest. A reader sees the
@@ -73,9 +69,7 @@ fn write_changed(path: &Path, text: &str) -> std::io::Result<bool> {
 fn stale(directory: &Path, rendered: &Rendered) -> BTreeSet<String> {
     let manifest = std::fs::read_to_string(directory.join(MANIFEST)).unwrap_or_default();
     let ours = manifest.lines().filter(|name| is_below(name));
-    ours.filter(|name| !rendered.files.contains_key(*name))
-        .map(Into::into)
-        .collect()
+    ours.filter(|name| !rendered.files.contains_key(*name)).map(Into::into).collect()
 }
 
 /// A manifest that somebody edited must not reach out of its directory.
@@ -98,33 +92,20 @@ mod tests {
     use super::*;
 
     fn rendered(files: &[(&str, &str)]) -> Rendered {
-        let files = files
-            .iter()
-            .map(|(name, text)| ((*name).into(), (*text).into()));
-        Rendered {
-            files: files.collect(),
-            resources: 0,
-        }
+        let files = files.iter().map(|(name, text)| ((*name).into(), (*text).into()));
+        Rendered { files: files.collect(), resources: 0 }
     }
 
     #[test]
     fn only_changes_are_written_and_only_own_files_are_removed() {
-        let directory =
-            std::env::temp_dir().join(format!("newsloom-output-{}", std::process::id()));
-        let first = write(
-            &directory,
-            &rendered(&[("a", "1"), ("sub/b", "1"), ("c", "1")]),
-        )
-        .unwrap();
+        let directory = std::env::temp_dir().join(format!("newsloom-output-{}", std::process::id()));
+        let first = write(&directory, &rendered(&[("a", "1"), ("sub/b", "1"), ("c", "1")])).unwrap();
         assert_eq!(first.written, ["a", "c", "sub/b"]);
 
         std::fs::write(directory.join("theirs"), "").unwrap();
         let second = write(&directory, &rendered(&[("a", "1"), ("c", "2")])).unwrap();
-        let expected = Written {
-            written: vec!["c".into()],
-            unchanged: vec!["a".into()],
-            removed: vec!["sub/b".into()],
-        };
+        let expected =
+            Written { written: vec!["c".into()], unchanged: vec!["a".into()], removed: vec!["sub/b".into()] };
         assert_eq!(second, expected);
         assert!(directory.join("theirs").exists());
         std::fs::remove_dir_all(&directory).unwrap();

@@ -25,11 +25,7 @@ impl Paint {
     }
 
     fn with(self, colour: &str, words: &str) -> String {
-        if self.0 {
-            format!("{colour}{words}{PLAIN}")
-        } else {
-            words.into()
-        }
+        if self.0 { format!("{colour}{words}{PLAIN}") } else { words.into() }
     }
 }
 
@@ -79,10 +75,7 @@ pub(crate) fn written(out: &Path, written: &Written, resources: usize, time: Dur
         "{} in {} {}",
         paint.with(BOLD, &counted(resources, "resource")),
         counted(files, "file"),
-        paint.with(
-            DIM,
-            &format!("({unchanged} unchanged, {})", milliseconds(time))
-        ),
+        paint.with(DIM, &format!("({unchanged} unchanged, {})", milliseconds(time))),
     );
     let _ = stream.write_all(text.as_bytes());
 }

@@ -18,12 +18,7 @@ pub enum Stage {
 
 impl Stage {
     /// All of them, in the order in which records flow.
-    pub const ALL: [Self; 4] = [
-        Self::Ingestion,
-        Self::Enrichment,
-        Self::Redistribution,
-        Self::Monitoring,
-    ];
+    pub const ALL: [Self; 4] = [Self::Ingestion, Self::Enrichment, Self::Redistribution, Self::Monitoring];
 }
 
 /// Which formats are written.

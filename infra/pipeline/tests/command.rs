@@ -7,11 +7,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 fn newsloom(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_newsloom"));
-    command
-        .args(arguments)
-        .current_dir(ROOT)
-        .output()
-        .expect("newsloom starts")
+    command.args(arguments).current_dir(ROOT).output().expect("newsloom starts")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -28,12 +24,7 @@ fn snapshot(situation: &str, text: &str) {
 
 #[test]
 fn help_teaches() {
-    let pages = [
-        &["--help"][..],
-        &["synth", "--help"],
-        &["check", "--help"],
-        &["schema", "--help"],
-    ];
+    let pages = [&["--help"][..], &["synth", "--help"], &["check", "--help"], &["schema", "--help"]];
     let help = pages.map(|arguments| text(&newsloom(arguments).stdout));
     snapshot("help", &help.join("\n----------------\n\n"));
 }
@@ -76,18 +67,12 @@ fn programs_get_problems_as_json() {
 
 #[test]
 fn wrong_command_is_status_two() {
-    assert_eq!(
-        newsloom(&["synth", "--format", "pulumi"]).status.code(),
-        Some(2)
-    );
+    assert_eq!(newsloom(&["synth", "--format", "pulumi"]).status.code(), Some(2));
     assert_eq!(newsloom(&["sinth"]).status.code(), Some(2));
 }
 
 #[test]
 fn schema_is_the_file_of_the_repository() {
     let written = std::fs::read_to_string(Path::new(ROOT).join("newsloom.schema.json")).unwrap();
-    assert!(
-        text(&newsloom(&["schema"]).stdout) == written,
-        "run `make schema`"
-    );
+    assert!(text(&newsloom(&["schema"]).stdout) == written, "run `make schema`");
 }

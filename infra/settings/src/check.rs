@@ -28,41 +28,22 @@ struct Spot<'s> {
 impl<'s> Spot<'s> {
     fn child(&self, name: &str, span: Range<usize>, schema: &'s Value) -> Self {
         let dot = if self.key.is_empty() { "" } else { "." };
-        Self {
-            key: format!("{}{dot}{name}", self.key),
-            span,
-            schema,
-            help: schema["description"].as_str(),
-        }
+        Self { key: format!("{}{dot}{name}", self.key), span, schema, help: schema["description"].as_str() }
     }
 
     fn element(&self, index: usize, span: Range<usize>, schema: &'s Value) -> Self {
-        Self {
-            key: format!("{}[{index}]", self.key),
-            span,
-            schema,
-            help: schema["description"].as_str().or(self.help),
-        }
+        Self { key: format!("{}[{index}]", self.key), span, schema, help: schema["description"].as_str().or(self.help) }
     }
 }
 
 impl<'s> Checker<'s> {
     pub(crate) fn new(root: &'s Value) -> Self {
-        Self {
-            root,
-            findings: Vec::new(),
-            spans: Spans::new(),
-        }
+        Self { root, findings: Vec::new(), spans: Spans::new() }
     }
 
     /// The document as JSON, without what the schema doesn't know.
     pub(crate) fn document(&mut self, table: &Spanned<DeTable<'_>>) -> Value {
-        let spot = Spot {
-            key: String::new(),
-            span: 0..0,
-            schema: self.root,
-            help: None,
-        };
+        let spot = Spot { key: String::new(), span: 0..0, schema: self.root, help: None };
         self.table(&spot, self.root, table.get_ref())
     }
 
@@ -77,8 +58,7 @@ impl<'s> Checker<'s> {
             (Some("object"), DeValue::Table(table)) => return self.table(spot, schema, table),
             (Some("array"), DeValue::Array(array)) => return self.array(spot, schema, array),
             (Some("string"), DeValue::String(text)) => self.text(spot, schema, value, text),
-            (Some("integer"), DeValue::Integer(_))
-            | (Some("number"), DeValue::Integer(_) | DeValue::Float(_)) => {
+            (Some("integer"), DeValue::Integer(_)) | (Some("number"), DeValue::Integer(_) | DeValue::Float(_)) => {
                 self.number(spot, schema, value);
             }
             (Some("boolean"), DeValue::Boolean(_)) | (None, _) => (),
@@ -145,24 +125,18 @@ impl<'s> Checker<'s> {
             message,
             help,
         });
-        known
-            .get_key_value(meant?)
-            .map(|(key, property)| (key.as_str(), property))
+        known.get_key_value(meant?).map(|(key, property)| (key.as_str(), property))
     }
 
     /// What to say of a key that is not a misspelt one.
     fn stranger(&self, spot: &Spot<'s>, key: &str, free: &[&str]) -> (String, Option<String>) {
         if looks_secret(key) {
             let message = "looks like a secret, and no secret belongs in this file";
-            let help =
-                "Put it into Secrets Manager, and name the secret where a setting asks for one.";
+            let help = "Put it into Secrets Manager, and name the secret where a setting asks for one.";
             return (message.into(), Some(help.into()));
         }
         if let Some((tag, kinds)) = other_branches(resolve(self.root, spot.schema), key) {
-            return (
-                format!("goes with {tag} = {} only", one_of_values(&kinds)),
-                None,
-            );
+            return (format!("goes with {tag} = {} only", one_of_values(&kinds)), None);
         }
         let elsewhere = elsewhere(self.root, key);
         if !elsewhere.is_empty() {
@@ -185,22 +159,14 @@ impl<'s> Checker<'s> {
             self.wrong_type(spot, "object", value);
             return Value::Null;
         };
-        let names: Vec<_> = branches
-            .iter()
-            .map(|branch| &branch["properties"][tag]["const"])
-            .collect();
+        let names: Vec<_> = branches.iter().map(|branch| &branch["properties"][tag]["const"]).collect();
         let Some((name, kind)) = table.get_key_value(tag) else {
             let child = spot.child(tag, spot.span.clone(), &Value::Null);
-            self.report(
-                &child,
-                format!("missing; {} is allowed", one_of_values(&names)),
-            );
+            self.report(&child, format!("missing; {} is allowed", one_of_values(&names)));
             return Value::Null;
         };
         let kind_value = kind.get_ref();
-        let chosen = names
-            .iter()
-            .position(|name| name.as_str() == kind_value.as_str());
+        let chosen = names.iter().position(|name| name.as_str() == kind_value.as_str());
         let Some(chosen) = chosen else {
             let child = spot.child(tag, span_of(name, kind), &Value::Null);
             self.one_of(&child, &names, kind_value);
@@ -209,35 +175,20 @@ impl<'s> Checker<'s> {
         self.table(spot, &branches[chosen], table)
     }
 
-    fn branch_by_type(
-        &mut self,
-        spot: &Spot<'s>,
-        branches: &'s [Value],
-        value: &DeValue<'_>,
-    ) -> Value {
+    fn branch_by_type(&mut self, spot: &Spot<'s>, branches: &'s [Value], value: &DeValue<'_>) -> Value {
         let wanted = type_of(value);
-        let types = branches
-            .iter()
-            .map(|branch| resolve(self.root, branch)["type"].as_str());
+        let types = branches.iter().map(|branch| resolve(self.root, branch)["type"].as_str());
         if let Some(chosen) = types.clone().position(|name| name == Some(wanted)) {
             let mut chosen_spot = spot.clone();
             chosen_spot.schema = &branches[chosen];
             return self.value(&chosen_spot, value);
         }
         let allowed: Vec<_> = types.flatten().map(type_words).collect();
-        self.report(
-            spot,
-            format!("{} given; {} is needed", given(value), one_of(&allowed)),
-        );
+        self.report(spot, format!("{} given; {} is needed", given(value), one_of(&allowed)));
         scalar(value)
     }
 
-    fn array(
-        &mut self,
-        spot: &Spot<'s>,
-        schema: &'s Value,
-        array: &[Spanned<DeValue<'_>>],
-    ) -> Value {
+    fn array(&mut self, spot: &Spot<'s>, schema: &'s Value, array: &[Spanned<DeValue<'_>>]) -> Value {
         self.size(spot, schema, array.len(), "Items", "entries");
         let elements = array.iter().enumerate().map(|(index, value)| {
             let element = spot.element(index, value.span(), &schema["items"]);
@@ -261,10 +212,7 @@ impl<'s> Checker<'s> {
         let meant = value.as_str().and_then(|text| closest(text, names));
         let meant = meant.map_or(String::new(), |meant| format!("; did you mean {meant:?}?"));
         let allowed = one_of_values(allowed);
-        self.report(
-            spot,
-            format!("{} given; {allowed} is allowed{meant}", given(value)),
-        );
+        self.report(spot, format!("{} given; {allowed} is allowed{meant}", given(value)));
     }
 
     fn number(&mut self, spot: &Spot<'s>, schema: &'s Value, value: &DeValue<'_>) {
@@ -276,18 +224,12 @@ impl<'s> Checker<'s> {
         let below = min.as_f64().is_some_and(|min| number < min);
         let above = max.as_f64().is_some_and(|max| number > max);
         if below || above {
-            self.report(
-                spot,
-                format!("{} given; {min} to {max} is allowed", given(value)),
-            );
+            self.report(spot, format!("{} given; {min} to {max} is allowed", given(value)));
         }
         let step = schema["multipleOf"].as_f64();
         if step.is_some_and(|step| number % step != 0.0) {
             let step = &schema["multipleOf"];
-            self.report(
-                spot,
-                format!("{} given; a multiple of {step} is needed", given(value)),
-            );
+            self.report(spot, format!("{} given; a multiple of {step} is needed", given(value)));
         }
     }
 
@@ -296,19 +238,13 @@ impl<'s> Checker<'s> {
         let Some(pattern) = schema["pattern"].as_str() else {
             return;
         };
-        let known_to_be_wrong = self
-            .findings
-            .last()
-            .is_some_and(|last| last.key == spot.key);
+        let known_to_be_wrong = self.findings.last().is_some_and(|last| last.key == spot.key);
         if known_to_be_wrong {
             return;
         }
         let fits = regex_lite::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text));
         if !fits {
-            self.report(
-                spot,
-                format!("{} given; it must match {pattern}", given(value)),
-            );
+            self.report(spot, format!("{} given; it must match {pattern}", given(value)));
         }
     }
 
@@ -325,10 +261,7 @@ impl<'s> Checker<'s> {
     }
 
     fn wrong_type(&mut self, spot: &Spot<'s>, wanted: &str, value: &DeValue<'_>) {
-        self.report(
-            spot,
-            format!("{} given; {} is needed", given(value), type_words(wanted)),
-        );
+        self.report(spot, format!("{} given; {} is needed", given(value), type_words(wanted)));
     }
 
     fn report(&mut self, spot: &Spot<'s>, message: String) {
@@ -343,11 +276,7 @@ impl<'s> Checker<'s> {
 
 /// A table is where its header names it, anything else where its value is.
 fn span_of(name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Range<usize> {
-    if value.get_ref().is_table() {
-        name.span()
-    } else {
-        value.span()
-    }
+    if value.get_ref().is_table() { name.span() } else { value.span() }
 }
 
 fn scalar(value: &DeValue<'_>) -> Value {
@@ -357,10 +286,7 @@ fn scalar(value: &DeValue<'_>) -> Value {
         DeValue::Integer(number) => {
             i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Null, Into::into)
         }
-        DeValue::Float(number) => number
-            .as_str()
-            .parse::<f64>()
-            .map_or(Value::Null, Into::into),
+        DeValue::Float(number) => number.as_str().parse::<f64>().map_or(Value::Null, Into::into),
         _ => Value::Null,
     }
 }

@@ -57,10 +57,7 @@ pub struct Route {
     #[schemars(regex(pattern = r"^[a-z](-?[a-z0-9])*$"), length(max = 24))]
     pub name: String,
     /// Languages, `["en"]`, or `["*"]` for all that no other route names.
-    #[schemars(
-        length(min = 1, max = 64),
-        inner(regex(pattern = r"^([a-z]{2,3}|\*)$"))
-    )]
+    #[schemars(length(min = 1, max = 64), inner(regex(pattern = r"^([a-z]{2,3}|\*)$")))]
     pub languages: Vec<String>,
     /// What answers.
     pub endpoint: Endpoint,
@@ -146,13 +143,7 @@ pub struct InstanceEndpoint {
 
 impl Default for InstanceEndpoint {
     fn default() -> Self {
-        Self {
-            model: Model::default(),
-            image: None,
-            instance_type: "ml.c7i.large".into(),
-            count: 1,
-            autoscaling: None,
-        }
+        Self { model: Model::default(), image: None, instance_type: "ml.c7i.large".into(), count: 1, autoscaling: None }
     }
 }
 
@@ -238,10 +229,7 @@ impl Model {
 #[serde(deny_unknown_fields)]
 pub struct HubModel {
     /// Its id: `ProsusAI/finbert`, `yiyanghkust/finbert-tone`.
-    #[schemars(
-        regex(pattern = r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"),
-        length(max = 96)
-    )]
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$"), length(max = 96))]
     pub id: String,
     /// A commit, a tag or a branch. A branch moves, so that two machines may judge differently:
     /// better name a commit.
@@ -277,10 +265,7 @@ pub struct Table {
 
 impl Default for Table {
     fn default() -> Self {
-        Self {
-            ttl_days: 90,
-            point_in_time_recovery: true,
-        }
+        Self { ttl_days: 90, point_in_time_recovery: true }
     }
 }
 

@@ -34,9 +34,7 @@ impl Feed {
     /// The secret that exists already, if the file names one.
     pub fn secret(&self) -> Option<&str> {
         match self {
-            Self::Lseg(Lseg { secret, .. }) | Self::Alpaca(Alpaca { secret, .. }) => {
-                secret.as_deref()
-            }
+            Self::Lseg(Lseg { secret, .. }) | Self::Alpaca(Alpaca { secret, .. }) => secret.as_deref(),
             Self::LsegDeployed(_) | Self::Rss(_) | Self::Replay(_) => None,
         }
     }
@@ -155,10 +153,7 @@ pub struct Rss {
     #[schemars(regex(pattern = r"^[a-z](-?[a-z0-9])*$"), length(max = 32))]
     pub name: String,
     /// The pages.
-    #[schemars(
-        length(min = 1, max = 200),
-        inner(regex(pattern = r"^https?://[^\s@]+$"))
-    )]
+    #[schemars(length(min = 1, max = 200), inner(regex(pattern = r"^https?://[^\s@]+$")))]
     pub urls: Vec<String>,
     /// How often each is asked, 60 to 86 400 seconds; a page that wants to be asked less is.
     #[serde(default = "five_minutes")]

@@ -30,21 +30,13 @@ impl Settings {
     pub fn from_toml(path: &str, text: &str) -> Result<Self, Problems> {
         let (table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
-            return Err(located(
-                path,
-                text,
-                errors.iter().map(|error| syntax(text, error)).collect(),
-            ));
+            return Err(located(path, text, errors.iter().map(|error| syntax(text, error)).collect()));
         }
 
         let schema = schema::schema();
         let mut checker = Checker::new(&schema);
         let document = checker.document(&table);
-        let Checker {
-            mut findings,
-            spans,
-            ..
-        } = checker;
+        let Checker { mut findings, spans, .. } = checker;
 
         let settings = Self::deserialize(document);
         if let Ok(settings) = &settings {
@@ -62,22 +54,13 @@ impl Settings {
 fn syntax(text: &str, error: &toml::de::Error) -> Finding {
     let span = error.span().unwrap_or_default();
     let said = error.message().trim().replace('\n', ", ");
-    let message =
-        bare_word(text, span.start).map_or(said, |word| format!("{word} needs quotes: \"{word}\""));
-    Finding {
-        span,
-        key: String::new(),
-        message: format!("this is not TOML: {message}"),
-        help: None,
-    }
+    let message = bare_word(text, span.start).map_or(said, |word| format!("{word} needs quotes: \"{word}\""));
+    Finding { span, key: String::new(), message: format!("this is not TOML: {message}"), help: None }
 }
 
 /// The text without quotes that begins at or around an offset, if that is what is wrong there.
 fn bare_word(text: &str, offset: usize) -> Option<&str> {
-    let line_start = text
-        .get(..offset)?
-        .rfind('\n')
-        .map_or(0, |newline| newline + 1);
+    let line_start = text.get(..offset)?.rfind('\n').map_or(0, |newline| newline + 1);
     let line = text[line_start..].lines().next()?;
     let (_, value) = line.split_once('=')?;
     let value = value.split('#').next()?.trim();

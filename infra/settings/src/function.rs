@@ -20,9 +20,7 @@ pub struct Function {
     /// Lambda layers, version ARNs, at most five: for extensions such as an observability agent.
     #[schemars(
         length(max = 5),
-        inner(regex(
-            pattern = r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$"
-        ))
+        inner(regex(pattern = r"^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[A-Za-z0-9_-]+:[0-9]+$"))
     )]
     pub layers: Vec<String>,
     /// How much it logs.

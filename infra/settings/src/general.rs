@@ -90,8 +90,7 @@ pub struct Settings {
 impl Settings {
     /// The partition that was given, or the region's.
     pub fn partition(&self) -> Partition {
-        self.partition
-            .unwrap_or_else(|| Partition::of_region(&self.region))
+        self.partition.unwrap_or_else(|| Partition::of_region(&self.region))
     }
 }
 
@@ -233,10 +232,6 @@ pub struct Encryption {
 
 impl Default for Encryption {
     fn default() -> Self {
-        Self {
-            customer_managed: false,
-            key_arn: None,
-            deletion_window_days: 30,
-        }
+        Self { customer_managed: false, key_arn: None, deletion_window_days: 30 }
     }
 }

@@ -41,10 +41,7 @@ pub struct Stream {
 
 impl Default for Stream {
     fn default() -> Self {
-        Self {
-            shards: None,
-            retention_hours: 24,
-        }
+        Self { shards: None, retention_hours: 24 }
     }
 }
 
@@ -67,11 +64,7 @@ pub struct Instance {
 
 impl Default for Instance {
     fn default() -> Self {
-        Self {
-            instance_type: None,
-            volume_gib: 16,
-            spool_mib: 4096,
-        }
+        Self { instance_type: None, volume_gib: 16, spool_mib: 4096 }
     }
 }
 
@@ -149,9 +142,6 @@ pub struct BakedImage {
 
 impl Default for BakedImage {
     fn default() -> Self {
-        Self {
-            schedule: "cron(0 4 ? * sun *)".into(),
-            build_instance_type: None,
-        }
+        Self { schedule: "cron(0 4 ? * sun *)".into(), build_instance_type: None }
     }
 }

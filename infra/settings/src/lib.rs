@@ -20,19 +20,15 @@ mod shape;
 mod words;
 
 pub use enrichment::{
-    Autoscaling, Endpoint, Enrichment, ExistingEndpoint, HubModel, InstanceEndpoint, Model, Route,
-    S3Model, ServerlessEndpoint, Table,
+    Autoscaling, Endpoint, Enrichment, ExistingEndpoint, HubModel, InstanceEndpoint, Model, Route, S3Model,
+    ServerlessEndpoint, Table,
 };
 pub use feeds::{Alpaca, Authentication, Feed, Filter, Lseg, LsegDeployed, Replay, Rss};
 pub use function::{Function, LogLevel, Trigger};
-pub use general::{
-    Architecture, Encryption, Layout, Partition, Removal, S3Backend, Settings, Terraform,
-};
+pub use general::{Architecture, Encryption, Layout, Partition, Removal, S3Backend, Settings, Terraform};
 pub use ingestion::{BakedImage, Image, ImageById, Ingestion, Instance, PublicImage, Stream};
 pub use monitoring::{Monitoring, Thresholds};
 pub use network::{ExistingNetwork, Network, NewNetwork, Zones};
 pub use problem::{Place, Problem, Problems};
-pub use redistribution::{
-    Broker, ExistingBroker, Maintenance, ManagedBroker, Redistribution, Weekday,
-};
+pub use redistribution::{Broker, ExistingBroker, Maintenance, ManagedBroker, Redistribution, Weekday};
 pub use schema::schema_json;

@@ -9,13 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Monitoring {
     /// Who gets mail when an alarm goes off, and has to confirm once. Empty: alarms change their
     /// state and nobody is told.
-    #[schemars(
-        length(max = 20),
-        inner(
-            regex(pattern = r"^[^\s@,;]+@[^\s@,;]+\.[^\s@,;.]+$"),
-            length(max = 254)
-        )
-    )]
+    #[schemars(length(max = 20), inner(regex(pattern = r"^[^\s@,;]+@[^\s@,;]+\.[^\s@,;.]+$"), length(max = 254)))]
     pub alarm_mail: Vec<String>,
     /// A dashboard in CloudWatch; the first three of an account are free.
     pub dashboard: bool,

@@ -61,11 +61,7 @@ pub enum Zones {
     Count(#[schemars(range(min = 1, max = 4))] u8),
     /// These zones: `["eu-west-1a", "eu-west-1b"]`.
     Names(
-        #[schemars(
-            length(min = 1, max = 4),
-            inner(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$"))
-        )]
-        Vec<String>,
+        #[schemars(length(min = 1, max = 4), inner(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$")))] Vec<String>,
     ),
 }
 
@@ -88,10 +84,7 @@ pub struct ExistingNetwork {
     pub vpc_id: String,
     /// Subnets for the broker and the publish function, each in another zone. From them Secrets
     /// Manager must be in reach, see `create_endpoints`.
-    #[schemars(
-        length(min = 1, max = 6),
-        inner(regex(pattern = r"^subnet-[0-9a-f]{8,17}$"))
-    )]
+    #[schemars(length(min = 1, max = 6), inner(regex(pattern = r"^subnet-[0-9a-f]{8,17}$")))]
     pub private_subnet_ids: Vec<String>,
     /// Subnets for the ingester, with a way to the internet; it gets a public address there.
     /// Empty: it is put in the private ones, which must have a NAT.

@@ -66,12 +66,7 @@ impl Problems {
 
     /// A single problem that is in no file.
     pub fn of(subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self(vec![Problem {
-            place: None,
-            subject: subject.into(),
-            message: message.into(),
-            help: None,
-        }])
+        Self(vec![Problem { place: None, subject: subject.into(), message: message.into(), help: None }])
     }
 
     /// These and others.

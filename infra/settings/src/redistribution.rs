@@ -167,9 +167,7 @@ pub struct ExistingBroker {
     #[schemars(regex(pattern = r"^amqps://[A-Za-z0-9.-]+(:[0-9]{1,5})?$"))]
     pub url: String,
     /// The secret with `username` and `password`, an ARN.
-    #[schemars(regex(
-        pattern = r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$"
-    ))]
+    #[schemars(regex(pattern = r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$"))]
     pub secret_arn: String,
     /// It is in reach of the private subnets only, so that the function must be in the network.
     /// Otherwise the function stays outside, and connects over the internet.

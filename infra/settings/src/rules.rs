@@ -10,11 +10,7 @@ use crate::{Function, Partition, Settings, Terraform, Trigger};
 
 /// Checks every rule.
 pub(crate) fn check(settings: &Settings, spans: &Spans, findings: &mut Vec<Finding>) {
-    let mut rules = Rules {
-        settings,
-        spans,
-        findings,
-    };
+    let mut rules = Rules { settings, spans, findings };
     rules.environment();
     rules.encryption();
     network::check(&mut rules);
@@ -37,12 +33,7 @@ impl Rules<'_> {
         if self.findings.iter().any(|finding| finding.key == key) {
             return;
         }
-        self.findings.push(Finding {
-            span: self.span(key),
-            key: key.into(),
-            message,
-            help: None,
-        });
+        self.findings.push(Finding { span: self.span(key), key: key.into(), message, help: None });
     }
 
     fn span(&self, key: &str) -> std::ops::Range<usize> {
@@ -81,11 +72,7 @@ impl Rules<'_> {
             self.tag(tag, value);
         }
         if let Terraform::S3(backend) = &settings.terraform {
-            self.kms_key(
-                "terraform.kms_key_arn",
-                backend.kms_key_arn.as_deref(),
-                None,
-            );
+            self.kms_key("terraform.kms_key_arn", backend.kms_key_arn.as_deref(), None);
         }
     }
 
@@ -96,10 +83,7 @@ impl Rules<'_> {
             self.problem(&key, "tags that begin with aws: are AWS's own".into());
         }
         if lower == "environment" && self.settings.environment.is_some() {
-            self.problem(
-                &key,
-                "environment writes this tag already; leave one of them out".into(),
-            );
+            self.problem(&key, "environment writes this tag already; leave one of them out".into());
         }
         if !(1..=128).contains(&tag.chars().count()) {
             self.problem(&key, "a tag's key has 1 to 128 characters".into());
@@ -125,16 +109,12 @@ impl Rules<'_> {
     /// Checks partition and region of a key's ARN.
     fn kms_key(&mut self, key: &str, arn: Option<&str>, region: Option<&str>) {
         let mut parts = arn.unwrap_or_default().split(':').skip(1);
-        let (Some(partition), Some(_), Some(own)) = (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(partition), Some(_), Some(own)) = (parts.next(), parts.next(), parts.next()) else {
             return;
         };
         let wanted = self.settings.partition().name();
         if partition != wanted {
-            self.problem(
-                key,
-                format!("lies in the partition {partition}, the environment in {wanted}"),
-            );
+            self.problem(key, format!("lies in the partition {partition}, the environment in {wanted}"));
         }
         if let Some(region) = region.filter(|region| *region != own) {
             self.problem(key, format!("lies in {own}, the environment in {region}"));
@@ -146,19 +126,16 @@ impl Rules<'_> {
         let allowed_ms = u64::from(function.timeout_seconds) * 1000;
         if budget.worst_ms > allowed_ms {
             let (worst, sum) = (budget.worst_ms.div_ceil(1000), &budget.sum);
-            let message = format!(
-                "{} seconds are less than a batch may take, {worst} seconds: {sum}",
-                function.timeout_seconds
-            );
+            let message =
+                format!("{} seconds are less than a batch may take, {worst} seconds: {sum}", function.timeout_seconds);
             self.problem(&format!("{at}.function.timeout_seconds"), message);
         }
         let age = trigger.max_record_age_seconds;
         let key = format!("{at}.trigger.max_record_age_seconds");
         if age >= budget.kept_seconds {
             let (stream, kept) = (budget.stream, budget.kept_seconds);
-            let message = format!(
-                "{age} given, but {stream} keeps records {kept} seconds; older ones would expire unseen"
-            );
+            let message =
+                format!("{age} given, but {stream} keeps records {kept} seconds; older ones would expire unseen");
             self.problem(&key, message);
         }
         if age <= u32::from(function.timeout_seconds) {

@@ -18,40 +18,26 @@ pub(crate) fn branches(schema: &Value) -> Option<&[Value]> {
 /// The property that tells the branches apart: a constant in each.
 pub(crate) fn tag(branches: &[Value]) -> Option<&str> {
     let is_tag = |name: &str| {
-        let mut constants = branches
-            .iter()
-            .map(|branch| &branch["properties"][name]["const"]);
+        let mut constants = branches.iter().map(|branch| &branch["properties"][name]["const"]);
         constants.all(Value::is_string)
     };
     let properties = branches.first()?["properties"].as_object()?;
-    properties
-        .keys()
-        .map(String::as_str)
-        .find(|name| is_tag(name))
+    properties.keys().map(String::as_str).find(|name| is_tag(name))
 }
 
 /// The tag, and its values in those branches that know a property.
-pub(crate) fn other_branches<'s>(
-    schema: &'s Value,
-    property: &str,
-) -> Option<(&'s str, Vec<&'s Value>)> {
+pub(crate) fn other_branches<'s>(schema: &'s Value, property: &str) -> Option<(&'s str, Vec<&'s Value>)> {
     let branches = branches(schema)?;
     let tag = tag(branches)?;
     let knows = |branch: &&Value| branch["properties"].get(property).is_some();
     let knowing = branches.iter().filter(knows);
-    let kinds: Vec<_> = knowing
-        .map(|branch| &branch["properties"][tag]["const"])
-        .collect();
+    let kinds: Vec<_> = knowing.map(|branch| &branch["properties"][tag]["const"]).collect();
     (!kinds.is_empty()).then_some((tag, kinds))
 }
 
 /// Tables that have a setting of this name, as their headers are written; four at most.
 pub(crate) fn elsewhere(root: &Value, name: &str) -> Vec<String> {
-    let mut search = Search {
-        root,
-        name,
-        found: Vec::new(),
-    };
+    let mut search = Search { root, name, found: Vec::new() };
     search.visit(root, "", false);
     search.found.truncate(4);
     search.found

@@ -55,10 +55,7 @@ pub(crate) fn one_of_values(values: &[&Value]) -> String {
 }
 
 /// The candidate that was probably meant, if one is close enough.
-pub(crate) fn closest<'c>(
-    given: &str,
-    candidates: impl Iterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub(crate) fn closest<'c>(given: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
     let lower = given.to_lowercase().replace('-', "_");
     let scored = candidates.map(|name| (strsim::damerau_levenshtein(&lower, name), name));
     let (distance, name) = scored.min()?;
@@ -93,10 +90,7 @@ mod tests {
 
     #[test]
     fn password_in_an_address_is_not_repeated() {
-        assert_eq!(
-            without_login("https://me:pw@host/a@b"),
-            "https://***@host/a@b"
-        );
+        assert_eq!(without_login("https://me:pw@host/a@b"), "https://***@host/a@b");
         assert_eq!(without_login("https://host/a@b"), "https://host/a@b");
     }
 
@@ -104,10 +98,7 @@ mod tests {
     fn close_names_are_meant_and_far_ones_are_not() {
         let names = ["shards", "retention_hours"];
         assert_eq!(closest("Shard", names.into_iter()), Some("shards"));
-        assert_eq!(
-            closest("retention-hour", names.into_iter()),
-            Some("retention_hours")
-        );
+        assert_eq!(closest("retention-hour", names.into_iter()), Some("retention_hours"));
         assert_eq!(closest("zones", names.into_iter()), None);
     }
 }

@@ -35,10 +35,7 @@ fn production_example_is_right() {
 #[test]
 fn schema_file_is_fresh() {
     let written = read_to_string(format!("{ROOT}/newsloom.schema.json")).unwrap_or_default();
-    assert!(
-        written == schema_json(),
-        "newsloom.schema.json is not what the types say: run `make schema`"
-    );
+    assert!(written == schema_json(), "newsloom.schema.json is not what the types say: run `make schema`");
 }
 
 /// Every value of the largest file, replaced by what no setting takes, is found on its line.
@@ -48,31 +45,17 @@ fn every_wrong_value_is_found_where_it_is() {
     let lines: Vec<_> = text.lines().collect();
     for (index, line) in lines.iter().enumerate() {
         // A tag may be empty.
-        let setting = line
-            .split_once(" = ")
-            .filter(|(key, _)| *key == key.to_lowercase());
+        let setting = line.split_once(" = ").filter(|(key, _)| *key == key.to_lowercase());
         let Some((key, _)) = setting else {
             continue;
         };
-        for wrong in [
-            "1979-05-27",
-            "-1",
-            "\"\"",
-            "[\"\"]",
-            "{}",
-            "99999999999999999999",
-        ] {
+        for wrong in ["1979-05-27", "-1", "\"\"", "[\"\"]", "{}", "99999999999999999999"] {
             let line = format!("{key} = {wrong}");
-            let broken = [&lines[..index], &[&line], &lines[index + 1..]]
-                .concat()
-                .join("\n");
+            let broken = [&lines[..index], &[&line], &lines[index + 1..]].concat().join("\n");
             let result = Settings::from_toml("production.toml", &broken);
             let problems = result.expect_err(&line);
             let mut here = problems.iter().filter_map(|problem| problem.place.as_ref());
-            assert!(
-                here.any(|place| place.line == index + 1),
-                "{line}: {problems}"
-            );
+            assert!(here.any(|place| place.line == index + 1), "{line}: {problems}");
         }
     }
 }
@@ -85,10 +68,7 @@ fn every_missing_line_is_taken_or_refused_with_a_place() {
     for index in 0..lines.len() {
         let left = [&lines[..index], &lines[index + 1..]].concat().join("\n");
         if let Err(problems) = Settings::from_toml("production.toml", &left) {
-            assert!(
-                problems.iter().all(|problem| problem.place.is_some()),
-                "{problems}"
-            );
+            assert!(problems.iter().all(|problem| problem.place.is_some()), "{problems}");
         }
     }
 }

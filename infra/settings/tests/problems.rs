@@ -6,16 +6,12 @@ use settings::Settings;
 const HEAD: &str = "name = \"news\"\nregion = \"eu-west-1\"\n";
 
 /// The end of a file that lacks nothing else.
-const FEED: &str =
-    "[[ingestion.feeds]]\nkind = \"rss\"\nname = \"rss\"\nurls = [\"https://example.com/feed\"]\n";
+const FEED: &str = "[[ingestion.feeds]]\nkind = \"rss\"\nname = \"rss\"\nurls = [\"https://example.com/feed\"]\n";
 
 /// Snapshots a wrong file's text, and what is said about it.
 fn check(situation: &str, text: &str) {
     let problems = Settings::from_toml("newsloom.toml", text).expect_err("the file is right");
-    let numbered = text
-        .lines()
-        .enumerate()
-        .map(|(index, line)| format!("{:>3} {line}\n", index + 1));
+    let numbered = text.lines().enumerate().map(|(index, line)| format!("{:>3} {line}\n", index + 1));
     let report = format!("{}\n{problems}\n", numbered.collect::<String>());
     let mut insta = insta::Settings::clone_current();
     insta.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../snapshots"));
@@ -26,10 +22,7 @@ fn check(situation: &str, text: &str) {
 
 #[test]
 fn broken_toml_says_where() {
-    check(
-        "broken_toml",
-        "name = news\nregion = \"eu-west-1\nname = \"twice\"\n",
-    );
+    check("broken_toml", "name = news\nregion = \"eu-west-1\nname = \"twice\"\n");
 }
 
 #[test]
@@ -54,9 +47,7 @@ fn secrets_are_sent_to_secrets_manager_and_not_repeated() {
          [[ingestion.feeds]]\nkind = \"rss\"\nname = \"rss\"\nurls = [\"https://me:sesame@example.com/feed\"]\n\
          [redistribution.broker]\ndeployment = \"single\"\npassword = \"sesame\"\n"
     );
-    let problems = Settings::from_toml("newsloom.toml", &text)
-        .unwrap_err()
-        .to_string();
+    let problems = Settings::from_toml("newsloom.toml", &text).unwrap_err().to_string();
     assert!(!problems.contains("sesame"), "{problems}");
     check("secrets", &text);
 }

@@ -99,12 +99,7 @@ impl EnrichSettings {
 
     /// The route for a language in any case: its own, else the one for any, else none.
     pub fn route(&self, language: &str) -> Option<&Route> {
-        let takes = |route: &&Route, wanted: &str| {
-            route
-                .languages
-                .iter()
-                .any(|own| own.eq_ignore_ascii_case(wanted))
-        };
+        let takes = |route: &&Route, wanted: &str| route.languages.iter().any(|own| own.eq_ignore_ascii_case(wanted));
         let own = self.routes.iter().find(|route| takes(route, language));
         own.or_else(|| self.routes.iter().find(|route| takes(route, ANY_LANGUAGE)))
     }
@@ -112,19 +107,11 @@ impl EnrichSettings {
 
 impl<V: From<String>> Route<V> {
     fn write(self, index: u16, writer: &mut Writer<V>) {
-        let Self {
-            languages,
-            endpoint_name,
-            model,
-            model_version,
-        } = self;
+        let Self { languages, endpoint_name, model, model_version } = self;
         writer.list(&format!("ROUTE_{index}_LANGUAGES"), &languages);
         writer.value(&format!("ROUTE_{index}_ENDPOINT"), endpoint_name);
         writer.value(&format!("ROUTE_{index}_MODEL"), model.into());
-        writer.value(
-            &format!("ROUTE_{index}_MODEL_VERSION"),
-            model_version.into(),
-        );
+        writer.value(&format!("ROUTE_{index}_MODEL_VERSION"), model_version.into());
     }
 }
 

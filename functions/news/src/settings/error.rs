@@ -14,11 +14,7 @@ pub struct SettingsError {
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.missing.is_empty() {
-            write!(
-                f,
-                "missing environment variables: {}",
-                self.missing.join(", ")
-            )?;
+            write!(f, "missing environment variables: {}", self.missing.join(", "))?;
         }
         if !self.malformed.is_empty() {
             let separator = if self.missing.is_empty() { "" } else { "; " };

@@ -11,9 +11,7 @@ pub(super) struct Writer<V> {
 
 impl<V: From<String>> Writer<V> {
     pub(super) fn new() -> Self {
-        Self {
-            variables: Vec::new(),
-        }
+        Self { variables: Vec::new() }
     }
 
     pub(super) fn value(&mut self, name: &str, value: V) {
@@ -59,10 +57,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self {
-            lookup,
-            error: SettingsError::default(),
-        }
+        Self { lookup, error: SettingsError::default() }
     }
 
     /// The settings, if nothing was wrong on the way to them.
@@ -108,9 +103,7 @@ impl<'a> Reader<'a> {
         match value.trim().parse() {
             Ok(number) if number >= min && number <= max => number,
             _ => {
-                self.error.malformed.push(format!(
-                    "{name} is {value:?}, a whole number of {min} to {max} is needed"
-                ));
+                self.error.malformed.push(format!("{name} is {value:?}, a whole number of {min} to {max} is needed"));
                 N::default()
             }
         }
@@ -131,20 +124,12 @@ pub(super) mod tests {
     /// Lambda refuses names that it uses itself, and names that are no identifiers.
     pub(crate) fn assert_allowed(variables: &[(String, String)]) {
         for (name, _) in variables {
-            let reserved = ["AWS_", "LAMBDA_", "_"]
-                .iter()
-                .any(|own| name.starts_with(own))
+            let reserved = ["AWS_", "LAMBDA_", "_"].iter().any(|own| name.starts_with(own))
                 || ["TZ", "LANG", "PATH", "LD_LIBRARY_PATH"].contains(&name.as_str());
             let identifier = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             assert!(!reserved && identifier, "{name} can't be set");
         }
-        let bytes: usize = variables
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
-        assert!(
-            bytes < 4096,
-            "Lambda takes 4 KiB of environment, this is {bytes}"
-        );
+        let bytes: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
+        assert!(bytes < 4096, "Lambda takes 4 KiB of environment, this is {bytes}");
     }
 }

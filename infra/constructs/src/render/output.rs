@@ -1,12 +1,16 @@
 //! The files of a synth, and writing them to a folder.
 
 use std::{
-    collections::BTreeSet,
-    fs, io,
-    path::{Path, PathBuf},
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{self, ErrorKind},
+    path::{Component, Path},
 };
 
-use super::terraform::MARK;
+use crate::tree::{Problem, Problems};
+
+/// Lists what was written, so that the next synth knows what is its own to take away.
+const MANIFEST: &str = ".newsloom";
 
 /// One file: its path inside the folder, with `/` between the parts, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +22,9 @@ pub(super) struct File {
 /// What a synth rendered, in memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rendered {
-    files: Vec<File>,
+    files: BTreeMap<String, String>,
+    /// Some stacks were left out on purpose, see [`Rendered::only`].
+    partial: bool,
 }
 
 /// What [`Rendered::write`] did, by the files' paths.
@@ -33,96 +39,158 @@ pub struct Written {
 }
 
 impl Rendered {
-    pub(super) fn new(mut files: Vec<File>) -> Self {
-        files.sort_by(|a, b| a.path.cmp(&b.path));
-        Self { files }
+    pub(super) fn new(files: Vec<File>) -> Self {
+        Self { files: files.into_iter().map(|file| (file.path, file.text)).collect(), partial: false }
     }
 
     /// Paths and texts, sorted by path.
     pub fn files(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.files.iter().map(|file| (file.path.as_str(), file.text.as_str()))
+        self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// One file's text.
     pub fn file(&self, path: &str) -> Option<&str> {
-        self.files.iter().find(|file| file.path == path).map(|file| file.text.as_str())
+        self.files.get(path).map(String::as_str)
     }
 
-    /// Adds a file that isn't infrastructure, such as the code a function runs.
-    pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) {
-        self.files.push(File { path: path.into(), text: text.into() });
-        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+    /// Only the files of these stacks, of an app that has several. What an earlier synth wrote for the others
+    /// stays.
+    pub fn only(mut self, stacks: &[&str]) -> Self {
+        let wanted = |path: &str| {
+            let template = path.strip_prefix("cloudformation/").and_then(|name| name.strip_suffix(".template.json"));
+            let stack = template.or_else(|| path.split('/').next());
+            stack.is_some_and(|stack| stacks.contains(&stack))
+        };
+        self.files.retain(|path, _| wanted(path));
+        self.partial = true;
+        self
     }
 
-    /// Writes the files into a folder. What already holds the right text is left alone, each file is replaced
+    /// Makes a folder hold the files. What already holds the right text is left alone, each file is replaced
     /// as a whole, and files of an earlier synth that are no longer rendered are removed. Anything else in
     /// the folder (state, lock file, your own `.tf` files) is not touched.
     ///
     /// # Errors
-    /// The first file that can't be read, written or removed; the error names it.
-    pub fn write(&self, folder: &Path) -> io::Result<Written> {
+    /// Every file that can't be written or removed.
+    pub fn write(&self, folder: &Path) -> Result<Written, Problems> {
         let mut result = Written::default();
-        for file in &self.files {
-            let path = folder.join(&file.path);
-            if fs::read(&path).is_ok_and(|known| known == file.text.as_bytes()) {
-                result.unchanged.push(file.path.clone());
-                continue;
-            }
-            replace(&path, &file.text).map_err(|error| naming(&path, &error))?;
-            result.written.push(file.path.clone());
-        }
-        let current: BTreeSet<PathBuf> = self.files.iter().map(|file| folder.join(&file.path)).collect();
-        for path in earlier_files(folder)? {
-            if !current.contains(&path) {
-                fs::remove_file(&path).map_err(|error| naming(&path, &error))?;
-                result.removed.push(path.strip_prefix(folder).unwrap_or(&path).display().to_string());
+        let mut problems = Vec::new();
+        for (path, text) in &self.files {
+            match write_changed(&folder.join(path), text) {
+                Ok(true) => result.written.push(path.clone()),
+                Ok(false) => result.unchanged.push(path.clone()),
+                Err(error) => problems.push(failed(folder, path, &error)),
             }
         }
-        Ok(result)
+        let earlier = manifest(folder);
+        for path in earlier.iter().filter(|path| !self.files.contains_key(*path) && !self.partial) {
+            match fs::remove_file(folder.join(path)) {
+                Ok(()) => result.removed.push(path.clone()),
+                Err(error) if error.kind() == ErrorKind::NotFound => (),
+                Err(error) => problems.push(failed(folder, path, &error)),
+            }
+        }
+        let kept = earlier.into_iter().filter(|_| self.partial);
+        let names: BTreeSet<String> = self.files.keys().cloned().chain(kept).collect();
+        let names: Vec<String> = names.into_iter().collect();
+        if let Err(error) = write_changed(&folder.join(MANIFEST), &(names.join("\n") + "\n")) {
+            problems.push(failed(folder, MANIFEST, &error));
+        }
+        if problems.is_empty() { Ok(result) } else { Err(Problems::new(problems)) }
     }
 }
 
-/// Writes beside the file and renames, so that nobody ever reads half of it.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = folder.join(name);
-    fs::write(&beside, text)?;
-    fs::rename(&beside, path)
-}
-
-/// The files in a folder, and one level below it, that a synth wrote.
-fn earlier_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    for entry in fs::read_dir(folder).map_err(|error| naming(folder, &error))? {
-        let entry = entry.map_err(|error| naming(folder, &error))?;
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if !hidden && entry.path().is_dir() {
-            folders.push(entry.path());
-        }
+/// Writes a file unless it is so already, so that tools which look at times rest. A reader sees the old text or
+/// the new one, never a half.
+fn write_changed(path: &Path, text: &str) -> io::Result<bool> {
+    if fs::read(path).is_ok_and(|known| known == text.as_bytes()) {
+        return Ok(false);
     }
-    for folder in folders {
-        for entry in fs::read_dir(&folder).map_err(|error| naming(&folder, &error))? {
-            let path = entry.map_err(|error| naming(&folder, &error))?.path();
-            if is_ours(&path) {
-                found.push(path);
-            }
-        }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
     }
-    found.sort();
-    Ok(found)
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    fs::write(&unfinished, text)?;
+    fs::rename(&unfinished, path)?;
+    Ok(true)
 }
 
-fn is_ours(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let could_be = name.ends_with(".tf.json") || name.ends_with(".template.json");
-    // The mark is in the first lines of both kinds.
-    could_be && fs::read_to_string(path).is_ok_and(|text| text.lines().take(4).any(|line| line.contains(MARK)))
+/// What an earlier synth wrote into the folder.
+fn manifest(folder: &Path) -> Vec<String> {
+    let manifest = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
+    manifest.lines().filter(|name| is_below(name)).map(str::to_owned).collect()
 }
 
-fn naming(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+/// A manifest that somebody edited must not reach out of its folder.
+fn is_below(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    !name.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+fn failed(folder: &Path, name: &str, error: &io::Error) -> Problem {
+    Problem {
+        path: folder.join(name).display().to_string(),
+        property: String::new(),
+        message: format!("can't be written: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(files: &[(&str, &str)]) -> Rendered {
+        let file = |(path, text): &(&str, &str)| File { path: (*path).to_owned(), text: (*text).to_owned() };
+        Rendered::new(files.iter().map(file).collect())
+    }
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        std::env::temp_dir().join(format!("newsloom-{name}-{}", std::process::id()))
+    }
+
+    #[test]
+    fn only_changes_are_written_and_only_own_files_are_removed() {
+        let folder = folder("output");
+        let first = rendered(&[("a", "1"), ("sub/b", "1"), ("c", "1")]).write(&folder).unwrap();
+        assert_eq!(first.written, ["a", "c", "sub/b"]);
+
+        fs::write(folder.join("theirs"), "").unwrap();
+        let second = rendered(&[("a", "1"), ("c", "2")]).write(&folder).unwrap();
+        let expected =
+            Written { written: vec!["c".into()], unchanged: vec!["a".into()], removed: vec!["sub/b".into()] };
+        assert_eq!(second, expected);
+        assert!(folder.join("theirs").exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn one_stack_alone_leaves_the_others_files() {
+        let folder = folder("partial");
+        let files = [("one/main.tf.json", "1"), ("two/main.tf.json", "1"), ("cloudformation/two.template.json", "1")];
+        rendered(&files).write(&folder).unwrap();
+        let only = rendered(&files).only(&["two"]);
+        assert_eq!(only.files().len(), 2);
+        only.write(&folder).unwrap();
+        assert!(folder.join("one/main.tf.json").exists());
+        let gone = rendered(&[("one/main.tf.json", "1")]).write(&folder).unwrap();
+        assert_eq!(gone.removed, ["cloudformation/two.template.json", "two/main.tf.json"]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn every_file_that_cannot_be_written_is_named() {
+        let folder = folder("denied");
+        fs::create_dir_all(folder.join("a")).unwrap();
+        fs::create_dir_all(folder.join("b")).unwrap();
+        let problems = rendered(&[("a", "1"), ("b", "1")]).write(&folder).unwrap_err();
+        assert_eq!(problems.len(), 2);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn manifest_does_not_reach_out_of_its_folder() {
+        assert!(is_below("cloudformation/a.json"));
+        assert!(!is_below("../a") && !is_below("/etc/a") && !is_below(""));
+    }
 }

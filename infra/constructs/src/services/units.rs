@@ -28,3 +28,23 @@ units! {
     /// Gibibytes, 1024 mebibytes each.
     Gib;
 }
+
+macro_rules! longer {
+    ($($longer:ident = $times:literal $shorter:ident;)*) => {$(
+        impl From<$longer> for $shorter {
+            /// The same time; what is too long to be counted is as long as can be.
+            fn from(time: $longer) -> Self {
+                Self(time.0.saturating_mul($times))
+            }
+        }
+    )*};
+}
+
+longer! {
+    Minutes = 60 Seconds;
+    Hours = 3600 Seconds;
+    Days = 86_400 Seconds;
+    Hours = 60 Minutes;
+    Days = 1440 Minutes;
+    Days = 24 Hours;
+}

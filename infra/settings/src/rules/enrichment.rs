@@ -20,19 +20,11 @@ impl Rules<'_> {
     fn routes(&mut self) {
         let routes = &self.settings.enrichment.routes;
         let names = routes.iter().enumerate();
-        self.unique(names.map(|(index, route)| {
-            (
-                format!("enrichment.routes[{index}].name"),
-                route.name.as_str(),
-            )
-        }));
+        self.unique(names.map(|(index, route)| (format!("enrichment.routes[{index}].name"), route.name.as_str())));
         let languages = routes.iter().enumerate().flat_map(|(index, route)| {
             let languages = route.languages.iter().enumerate();
             languages.map(move |(entry, language)| {
-                (
-                    format!("enrichment.routes[{index}].languages[{entry}]"),
-                    language.as_str(),
-                )
+                (format!("enrichment.routes[{index}].languages[{entry}]"), language.as_str())
             })
         });
         self.unique(languages);
@@ -79,17 +71,10 @@ impl Rules<'_> {
         let worst_ms = 2 * u64::from(rounds) * u64::from(timeout_ms);
         let budget = Budget {
             worst_ms,
-            sum: format!(
-                "{requests} requests, {in_flight} at once, {timeout_ms} ms each, each tried twice"
-            ),
+            sum: format!("{requests} requests, {in_flight} at once, {timeout_ms} ms each, each tried twice"),
             stream: "the stream (ingestion.stream.retention_hours)",
             kept_seconds: u32::from(self.settings.ingestion.stream.retention_hours) * 3600,
         };
-        self.budget(
-            "enrichment",
-            &enrichment.function,
-            &enrichment.trigger,
-            &budget,
-        );
+        self.budget("enrichment", &enrichment.function, &enrichment.trigger, &budget);
     }
 }

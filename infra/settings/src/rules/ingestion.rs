@@ -19,9 +19,7 @@ impl Rules<'_> {
         self.unique(keyed.map(|(index, feed)| (key(index, "name"), feed.name())));
         for (index, feed) in feeds.iter().enumerate() {
             match feed {
-                Feed::Lseg(feed)
-                    if feed.connections > 1 && feed.authentication == Authentication::V1 =>
-                {
+                Feed::Lseg(feed) if feed.connections > 1 && feed.authentication == Authentication::V1 => {
                     let message = "2 given, but a version 1 login allows one session; \
                                    use version 2, or a second feed with a login of its own";
                     self.problem(&key(index, "connections"), message.into());
@@ -39,10 +37,7 @@ impl Rules<'_> {
     fn machine(&mut self) {
         let ingestion = &self.settings.ingestion;
         let instance = &ingestion.instance;
-        self.instance_type(
-            "ingestion.instance.instance_type",
-            instance.instance_type.as_deref(),
-        );
+        self.instance_type("ingestion.instance.instance_type", instance.instance_type.as_deref());
         if let Image::Baked(image) = &ingestion.image {
             let build = image.build_instance_type.as_deref();
             self.instance_type("ingestion.image.build_instance_type", build);
@@ -51,9 +46,7 @@ impl Rules<'_> {
         let free_mib = u32::from(instance.volume_gib).saturating_sub(SYSTEM_GIB) * 1024;
         if instance.spool_mib > free_mib {
             let (spool, volume) = (instance.spool_mib, instance.volume_gib);
-            let message = format!(
-                "{spool} given, but a disk of {volume} GiB leaves {free_mib} MiB beside the system"
-            );
+            let message = format!("{spool} given, but a disk of {volume} GiB leaves {free_mib} MiB beside the system");
             self.problem("ingestion.instance.spool_mib", message);
         }
     }
@@ -62,18 +55,11 @@ impl Rules<'_> {
         let Some(given) = given else {
             return;
         };
-        let own = if is_graviton(given) {
-            Architecture::Arm
-        } else {
-            Architecture::X86
-        };
+        let own = if is_graviton(given) { Architecture::Arm } else { Architecture::X86 };
         let wanted = self.settings.architecture;
         if own != wanted {
             let (own, wanted) = (own.name(), wanted.name());
-            self.problem(
-                key,
-                format!("{given:?} is {own}, the environment's architecture is {wanted}"),
-            );
+            self.problem(key, format!("{given:?} is {own}, the environment's architecture is {wanted}"));
         }
     }
 
@@ -82,15 +68,11 @@ impl Rules<'_> {
         let fields: Vec<_> = fields.split_whitespace().collect();
         let [_, _, day_of_month, _, day_of_week, _] = fields.as_slice() else {
             let given = fields.len();
-            let message = format!(
-                "{given} fields given; six are needed: minutes, hours, day of month, month, day of week, year"
-            );
+            let message =
+                format!("{given} fields given; six are needed: minutes, hours, day of month, month, day of week, year");
             return self.problem(key, message);
         };
-        let open = [day_of_month, day_of_week]
-            .iter()
-            .filter(|field| **field == &"?")
-            .count();
+        let open = [day_of_month, day_of_week].iter().filter(|field| **field == &"?").count();
         if open != 1 {
             let message = "one of day of month and day of week must be ?, the other not";
             self.problem(key, message.into());
@@ -113,23 +95,10 @@ mod tests {
 
     #[test]
     fn graviton_is_told_by_the_letter_after_the_generation() {
-        for arm in [
-            "t4g.small",
-            "c7gn.large",
-            "im4gn.large",
-            "is4gen.medium",
-            "a1.large",
-            "g5g.xlarge",
-        ] {
+        for arm in ["t4g.small", "c7gn.large", "im4gn.large", "is4gen.medium", "a1.large", "g5g.xlarge"] {
             assert!(is_graviton(arm), "{arm}");
         }
-        for x86 in [
-            "t3.small",
-            "g4dn.xlarge",
-            "m7i-flex.large",
-            "c7a.large",
-            "u-6tb1.metal",
-        ] {
+        for x86 in ["t3.small", "g4dn.xlarge", "m7i-flex.large", "c7a.large", "u-6tb1.metal"] {
             assert!(!is_graviton(x86), "{x86}");
         }
     }

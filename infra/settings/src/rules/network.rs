@@ -16,9 +16,7 @@ pub(super) fn check(rules: &mut Rules<'_>) {
                     _ => &network.public_subnet_ids,
                 };
                 let keyed = ids.iter().enumerate();
-                rules.unique(
-                    keyed.map(|(index, id)| (format!("network.{list}[{index}]"), id.as_str())),
-                );
+                rules.unique(keyed.map(|(index, id)| (format!("network.{list}[{index}]"), id.as_str())));
             }
         }
     }
@@ -34,10 +32,7 @@ impl Rules<'_> {
         for (index, name) in names.iter().enumerate() {
             let letter = name.strip_prefix(region.as_str());
             if letter.is_none_or(|letter| letter.len() != 1) {
-                self.problem(
-                    &key(index),
-                    format!("{name:?} given, which is no zone of {region}"),
-                );
+                self.problem(&key(index), format!("{name:?} given, which is no zone of {region}"));
             }
         }
         let keyed = names.iter().enumerate();
@@ -47,10 +42,8 @@ impl Rules<'_> {
     fn ranges(&mut self, network: &NewNetwork) {
         let whole = self.range("network.cidr", &network.cidr);
         let mut taken: Vec<(String, Range)> = Vec::new();
-        let lists = [
-            ("network.private_cidrs", &network.private_cidrs),
-            ("network.public_cidrs", &network.public_cidrs),
-        ];
+        let lists =
+            [("network.private_cidrs", &network.private_cidrs), ("network.public_cidrs", &network.public_cidrs)];
         for (list, cidrs) in lists {
             let zones = network.zones.count();
             if !cidrs.is_empty() && cidrs.len() != zones {
@@ -64,10 +57,7 @@ impl Rules<'_> {
                     continue;
                 };
                 if whole.is_some_and(|whole| !whole.holds(range)) {
-                    self.problem(
-                        &key,
-                        format!("{cidr} is not inside the network, {}", network.cidr),
-                    );
+                    self.problem(&key, format!("{cidr} is not inside the network, {}", network.cidr));
                 }
                 if let Some((other, _)) = taken.iter().find(|(_, other)| other.meets(range)) {
                     self.problem(&key, format!("{cidr} overlaps {other}"));
@@ -85,8 +75,7 @@ impl Rules<'_> {
             (true, false) => ("public_cidrs", "private_cidrs"),
             _ => return,
         };
-        let message =
-            format!("given without {missing}; give both, or neither to divide the network evenly");
+        let message = format!("given without {missing}; give both, or neither to divide the network evenly");
         self.problem(&format!("network.{given}"), message);
     }
 
@@ -97,10 +86,7 @@ impl Rules<'_> {
             Some(range) if range.first & (range.size() - 1) != 0 => {
                 let first = std::net::Ipv4Addr::from(range.first & !(range.size() - 1));
                 let bits = range.bits;
-                self.problem(
-                    key,
-                    format!("{cidr} begins inside its own range; {first}/{bits} is meant"),
-                );
+                self.problem(key, format!("{cidr} begins inside its own range; {first}/{bits} is meant"));
             }
             Some(_) => return range,
         }
@@ -120,10 +106,7 @@ impl Range {
         let (address, bits) = cidr.split_once('/')?;
         let address: std::net::Ipv4Addr = address.parse().ok()?;
         let bits = bits.parse().ok().filter(|bits| (8..=32).contains(bits))?;
-        Some(Self {
-            first: address.into(),
-            bits,
-        })
+        Some(Self { first: address.into(), bits })
     }
 
     fn size(self) -> u32 {

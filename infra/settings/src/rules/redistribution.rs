@@ -14,8 +14,7 @@ pub(super) fn check(rules: &mut Rules<'_>) {
     match broker {
         Broker::Cluster(_) => rules.cluster_zones(),
         Broker::Existing(broker) if !broker.private && broker.security_group_id.is_some() => {
-            let message =
-                "used only with private = true: outside of the network no security group applies";
+            let message = "used only with private = true: outside of the network no security group applies";
             rules.problem("redistribution.broker.security_group_id", message.into());
         }
         _ => (),
@@ -45,27 +44,19 @@ impl Rules<'_> {
             Network::New(network) => ("network.zones", network.zones.count(), "zones"),
             Network::Existing(network) => {
                 let subnets = network.private_subnet_ids.len();
-                (
-                    "network.private_subnet_ids",
-                    subnets,
-                    "subnets, each in another zone,",
-                )
+                ("network.private_subnet_ids", subnets, "subnets, each in another zone,")
             }
         };
         if count < 2 {
-            let message = format!(
-                "{count} given, but a cluster (redistribution.broker.deployment) needs two {what} at least"
-            );
+            let message =
+                format!("{count} given, but a cluster (redistribution.broker.deployment) needs two {what} at least");
             self.problem(key, message);
         }
     }
 
     fn publish_time(&mut self) {
         let publish = &self.settings.redistribution;
-        let rounds = publish
-            .trigger
-            .batch_size
-            .div_ceil(publish.messages_in_flight.max(1));
+        let rounds = publish.trigger.batch_size.div_ceil(publish.messages_in_flight.max(1));
         let (connect_ms, confirm_ms) = (publish.connect_timeout_ms, publish.confirm_timeout_ms);
         let worst_ms = u64::from(connect_ms) + u64::from(rounds) * u64::from(confirm_ms);
         let budget = Budget {
@@ -74,11 +65,6 @@ impl Rules<'_> {
             stream: "the table's stream",
             kept_seconds: STREAM_SECONDS,
         };
-        self.budget(
-            "redistribution",
-            &publish.function,
-            &publish.trigger,
-            &budget,
-        );
+        self.budget("redistribution", &publish.function, &publish.trigger, &budget);
     }
 }
