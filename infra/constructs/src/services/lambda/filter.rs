@@ -349,6 +349,6 @@ mod tests {
             Err("the filter's field `data.language` has no values, so nothing would pass; name one".into())
         );
         let long = Filter::body().field("text", one_of(["x".repeat(4096)])).finish();
-        assert_eq!(long, Err("a filter has 4117 characters; Lambda takes up to 4096".into()));
+        assert_eq!(long, Err("a filter has 4118 characters; Lambda takes up to 4096".into()));
     }
 }
