@@ -20,7 +20,9 @@ pub struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Instances of an endpoint's variant, and whether they work from S3 to S3.
-    Instances { asynchronous: bool },
+    Instances {
+        asynchronous: bool,
+    },
     /// What a serverless endpoint keeps warm.
     WarmVariant,
     /// A serverless endpoint that keeps nothing warm.
@@ -206,7 +208,11 @@ impl Construct for Scaling {
         self.check(stack);
         let name = self.name.clone().unwrap_or_else(|| stack.physical_name().into());
         let metric = self.metric;
-        let scalable = ScalableTarget { kind: self.target.kind, resource_id: self.target.resource_id.clone(), bounds: self.bounds };
+        let scalable = ScalableTarget {
+            kind: self.target.kind,
+            resource_id: self.target.resource_id.clone(),
+            bounds: self.bounds,
+        };
         let target = ScalingRef { node: stack.resource(scalable) };
         match metric {
             Some(metric) => {
@@ -227,11 +233,15 @@ impl Scaling {
             stack.problem(format!("the endpoint has no variant `{}`; it has {}", variant.name, known.join(", ")));
         }
         if kind == Kind::ColdVariant {
-            stack.problem("a serverless endpoint scales by itself; only what `Serverless::provisioned` keeps warm can be scaled");
+            stack.problem(
+                "a serverless endpoint scales by itself; only what `Serverless::provisioned` keeps warm can be scaled",
+            );
         }
         let (least, most) = self.bounds;
         if least > most || most == 0 {
-            stack.problem(format!("scaling between {least} and {most}; the least must not exceed the most, and the most be at least 1"));
+            stack.problem(format!(
+                "scaling between {least} and {most}; the least must not exceed the most, and the most be at least 1"
+            ));
         }
         let may_be_empty = matches!(kind, Kind::Instances { asynchronous: true } | Kind::Function);
         if least == 0 && !may_be_empty {
@@ -244,13 +254,18 @@ impl Scaling {
         let Some(metric) = self.metric else { return };
         let kind = self.target.kind;
         let (what, fits) = match metric {
-            Metric::InvocationsPerInstance(_) => ("requests per instance", kind == Kind::Instances { asynchronous: false }),
-            Metric::ConcurrentRequestsPerModel(_) => ("requests per model", kind == Kind::Instances { asynchronous: false }),
+            Metric::InvocationsPerInstance(_) => {
+                ("requests per instance", kind == Kind::Instances { asynchronous: false })
+            }
+            Metric::ConcurrentRequestsPerModel(_) => {
+                ("requests per model", kind == Kind::Instances { asynchronous: false })
+            }
             Metric::BacklogPerInstance(_) => ("a backlog per instance", kind == Kind::Instances { asynchronous: true }),
             Metric::Utilization(_) => ("utilization", !matches!(kind, Kind::Instances { .. })),
         };
         if !fits && kind != Kind::ColdVariant {
-            let asynchronous = if kind == (Kind::Instances { asynchronous: true }) { " of an asynchronous endpoint" } else { "" };
+            let asynchronous =
+                if kind == (Kind::Instances { asynchronous: true }) { " of an asynchronous endpoint" } else { "" };
             stack.problem(format!("{}{asynchronous} can't be scaled by {what}", kind.word()));
         }
         match metric {
@@ -258,7 +273,10 @@ impl Scaling {
                 let allowed = if kind.namespace() == "dynamodb" { 20..=90 } else { 10..=90 };
                 if !allowed.contains(&percent) {
                     let (least, most) = (allowed.start(), allowed.end());
-                    stack.problem(format!("{percent} % of {} are to be used; the target is {least} to {most}", kind.word()));
+                    stack.problem(format!(
+                        "{percent} % of {} are to be used; the target is {least} to {most}",
+                        kind.word()
+                    ));
                 }
             }
             Metric::InvocationsPerInstance(target)
@@ -348,8 +366,12 @@ impl Policy {
                 (Some("SageMakerVariantConcurrentRequestsPerModelHighResolution"), target)
             }
             (Metric::BacklogPerInstance(target), _) => (None, target),
-            (Metric::Utilization(percent), Kind::TableReads) => (Some("DynamoDBReadCapacityUtilization"), percent.into()),
-            (Metric::Utilization(percent), Kind::TableWrites) => (Some("DynamoDBWriteCapacityUtilization"), percent.into()),
+            (Metric::Utilization(percent), Kind::TableReads) => {
+                (Some("DynamoDBReadCapacityUtilization"), percent.into())
+            }
+            (Metric::Utilization(percent), Kind::TableWrites) => {
+                (Some("DynamoDBWriteCapacityUtilization"), percent.into())
+            }
             (Metric::Utilization(percent), Kind::Function) => {
                 (Some("LambdaProvisionedConcurrencyUtilization"), f64::from(percent) / 100.0)
             }
@@ -374,8 +396,9 @@ impl Resource for Policy {
         let (predefined, value) = self.tracked();
         let tracking = Properties::default().set("TargetValue", value);
         let tracking = match predefined {
-            Some(metric) => tracking
-                .set("PredefinedMetricSpecification", Properties::default().set("PredefinedMetricType", metric)),
+            Some(metric) => {
+                tracking.set("PredefinedMetricSpecification", Properties::default().set("PredefinedMetricType", metric))
+            }
             None => {
                 let of = |endpoint: EndpointRef| {
                     [Properties::default().set("Name", "EndpointName").set("Value", endpoint.name())]
@@ -491,24 +514,52 @@ mod tests {
         });
         check_stack("appautoscaling_table_and_function", |stack| {
             stack.add("Reads", Scaling::of(Target::table_reads("articles")).between(5, 100).utilization(70));
-            stack.add("Writes", Scaling::of(Target::table_writes("articles")).between(5, 50).utilization(70).only_out());
-            stack.add("Enrich", Scaling::of(Target::provisioned_concurrency("enrich", "live")).between(1, 9).utilization(80));
+            stack
+                .add("Writes", Scaling::of(Target::table_writes("articles")).between(5, 50).utilization(70).only_out());
+            stack.add(
+                "Enrich",
+                Scaling::of(Target::provisioned_concurrency("enrich", "live")).between(1, 9).utilization(80),
+            );
         });
     }
 
     #[test]
     fn scaling_that_cannot_be() {
         let cases: [(fn(&mut Stack) -> Scaling, &str); 10] = [
-            (|stack| Scaling::of(on_instances(stack)).between(4, 1).invocations_per_instance(1.0), "scaling between 4 and 1"),
-            (|stack| Scaling::of(on_instances(stack)).between(0, 1).invocations_per_instance(1.0), "keeps a capacity of at least 1"),
+            (
+                |stack| Scaling::of(on_instances(stack)).between(4, 1).invocations_per_instance(1.0),
+                "scaling between 4 and 1",
+            ),
+            (
+                |stack| Scaling::of(on_instances(stack)).between(0, 1).invocations_per_instance(1.0),
+                "keeps a capacity of at least 1",
+            ),
             (|stack| Scaling::of(on_instances(stack)).between(1, 4), "nothing is tracked"),
-            (|stack| Scaling::of(on_instances(stack)).invocations_per_instance(0.0), "requests per instance is 0; it must be more"),
-            (|stack| Scaling::of(on_instances(stack)).utilization(50), "a variant on instances can't be scaled by utilization"),
-            (|stack| Scaling::of(on_instances(stack).variant("b")).invocations_per_instance(1.0), "no variant `b`; it has primary"),
+            (
+                |stack| Scaling::of(on_instances(stack)).invocations_per_instance(0.0),
+                "requests per instance is 0; it must be more",
+            ),
+            (
+                |stack| Scaling::of(on_instances(stack)).utilization(50),
+                "a variant on instances can't be scaled by utilization",
+            ),
+            (
+                |stack| Scaling::of(on_instances(stack).variant("b")).invocations_per_instance(1.0),
+                "no variant `b`; it has primary",
+            ),
             (|stack| Scaling::of(serverless(stack, None)).utilization(50), "a serverless endpoint scales by itself"),
-            (|stack| Scaling::of(serverless(stack, Some(1))).invocations_per_instance(9.0), "a serverless variant can't be scaled by requests"),
-            (|stack| Scaling::of(asynchronous(stack)).invocations_per_instance(9.0), "of an asynchronous endpoint can't be scaled"),
-            (|_| Scaling::of(Target::table_reads("news")).utilization(10), "10 % of a table are to be used; the target is 20 to 90"),
+            (
+                |stack| Scaling::of(serverless(stack, Some(1))).invocations_per_instance(9.0),
+                "a serverless variant can't be scaled by requests",
+            ),
+            (
+                |stack| Scaling::of(asynchronous(stack)).invocations_per_instance(9.0),
+                "of an asynchronous endpoint can't be scaled",
+            ),
+            (
+                |_| Scaling::of(Target::table_reads("news")).utilization(10),
+                "10 % of a table are to be used; the target is 20 to 90",
+            ),
         ];
         for (make, expected) in cases {
             let found = problems(|stack| {

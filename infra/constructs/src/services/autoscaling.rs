@@ -363,7 +363,8 @@ impl Resource for Group {
         let group = &self.group;
         let (least, most) = self.healthy();
         let maintenance = Properties::default().set("MinHealthyPercentage", least).set("MaxHealthyPercentage", most);
-        let name = Properties::default().set("Key", "Name").set("Value", &self.path_name).set("PropagateAtLaunch", true);
+        let name =
+            Properties::default().set("Key", "Name").set("Value", &self.path_name).set("PropagateAtLaunch", true);
         // CloudFormation takes these numbers as strings.
         Properties::default()
             .set("AutoScalingGroupName", self.name())
@@ -378,10 +379,7 @@ impl Resource for Group {
             .set_some("MaxInstanceLifetime", group.lifetime.map(seconds))
             .set_some("InstanceMaintenancePolicy", group.is_new_first.then_some(maintenance))
             .set_filled("TerminationPolicies", self.termination_policies())
-            .set(
-                "MetricsCollection",
-                [Properties::default().set("Granularity", "1Minute").set("Metrics", METRICS)],
-            )
+            .set("MetricsCollection", [Properties::default().set("Granularity", "1Minute").set("Metrics", METRICS)])
             .set("Tags", [name])
     }
 
@@ -400,10 +398,10 @@ impl Resource for Group {
     fn terraform(&self) -> Properties {
         let group = &self.group;
         let (least, most) = self.healthy();
-        let healthy =
-            || Properties::default().set("min_healthy_percentage", least).set("max_healthy_percentage", most);
+        let healthy = || Properties::default().set("min_healthy_percentage", least).set("max_healthy_percentage", most);
         let refresh = Properties::default().set("strategy", "Rolling").set("preferences", healthy());
-        let name = Properties::default().set("key", "Name").set("value", &self.path_name).set("propagate_at_launch", true);
+        let name =
+            Properties::default().set("key", "Name").set("value", &self.path_name).set("propagate_at_launch", true);
         Properties::default()
             .set("name", self.name())
             .set("launch_template", group.template.specification(Backend::Terraform))
@@ -441,7 +439,8 @@ impl Resource for CpuPolicy {
 
     fn cloudformation(&self) -> Properties {
         let metric = Properties::default().set("PredefinedMetricType", "ASGAverageCPUUtilization");
-        let target = Properties::default().set("PredefinedMetricSpecification", metric).set("TargetValue", self.percent);
+        let target =
+            Properties::default().set("PredefinedMetricSpecification", metric).set("TargetValue", self.percent);
         Properties::default()
             .set("AutoScalingGroupName", self.group.name())
             .set("PolicyType", "TargetTrackingScaling")
@@ -450,7 +449,8 @@ impl Resource for CpuPolicy {
 
     fn terraform(&self) -> Properties {
         let metric = Properties::default().set("predefined_metric_type", "ASGAverageCPUUtilization");
-        let target = Properties::default().set("predefined_metric_specification", metric).set("target_value", self.percent);
+        let target =
+            Properties::default().set("predefined_metric_specification", metric).set("target_value", self.percent);
         Properties::default()
             .set("name", &self.name)
             .set("autoscaling_group_name", self.group.name())
@@ -545,7 +545,10 @@ mod tests {
             (|group| group.between(3..=2), "the group has from 3 to 2 instances; the first number is the smaller"),
             (|group| group.between(2..=4).desired(5), "5 instances are desired; the group has 2 to 4"),
             (|group| group.between(2..=4).desired(1), "1 instances are desired; the group has 2 to 4"),
-            (|group| group.replaced_after(Days(366)), "instances are replaced after 366 days; Auto Scaling takes 1 to 365"),
+            (
+                |group| group.replaced_after(Days(366)),
+                "instances are replaced after 366 days; Auto Scaling takes 1 to 365",
+            ),
             (|group| group.between(1..=2).cpu_target(0), "the processors' target is 0 percent; it can be 1 to 100"),
             (|group| group.cpu_target(60), "a group of exactly 1 can't follow its processors; say `between`"),
             (

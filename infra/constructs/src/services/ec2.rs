@@ -258,7 +258,10 @@ impl LaunchTemplate {
             stack.problem(format!("metadata is {} hops away; EC2 takes 1 to 64", self.hops));
         }
         if self.security_groups.len() > 5 {
-            stack.problem(format!("{} security groups are given; an interface takes up to 5", self.security_groups.len()));
+            stack.problem(format!(
+                "{} security groups are given; an interface takes up to 5",
+                self.security_groups.len()
+            ));
         }
         if let Some(name) = self.name.as_ref().and_then(Text::literal).filter(|name| !(3..=128).contains(&name.len())) {
             stack.problem(format!("the template's name has {} characters; EC2 takes 3 to 128", name.len()));
@@ -444,7 +447,10 @@ impl Resource for Template {
         let mut data = Properties::default()
             .set("ImageId", &template.ami.image)
             .set("InstanceType", template.instance_type.name().to_owned())
-            .set_some("IamInstanceProfile", template.profile.map(|profile| Properties::default().set("Arn", profile.arn())))
+            .set_some(
+                "IamInstanceProfile",
+                template.profile.map(|profile| Properties::default().set("Arn", profile.arn())),
+            )
             .set("MetadataOptions", metadata)
             .set(
                 "BlockDeviceMappings",
@@ -489,7 +495,10 @@ impl Resource for Template {
             .set("name", self.name())
             .set("image_id", &template.ami.image)
             .set("instance_type", template.instance_type.name().to_owned())
-            .set_some("iam_instance_profile", template.profile.map(|profile| Properties::default().set("arn", profile.arn())))
+            .set_some(
+                "iam_instance_profile",
+                template.profile.map(|profile| Properties::default().set("arn", profile.arn())),
+            )
             .set("metadata_options", metadata)
             .set(
                 "block_device_mappings",
@@ -573,7 +582,8 @@ mod tests {
             let profile = stack.add("Profile", InstanceProfile::of(role));
             let key = stack.add("Key", Key::new("Encrypts disks"));
             let news = stack.add("News", Stream::on_demand());
-            let script = Text::from("#!/bin/sh\nexport STREAM=\"") + news.name() + "\" HOME=${HOME:-/}\nexec ingester\n";
+            let script =
+                Text::from("#!/bin/sh\nexport STREAM=\"") + news.name() + "\" HOME=${HOME:-/}\nexec ingester\n";
             let template = LaunchTemplate::of(Ami::id("ami-0a1b2c3d4e5f60718").root_device("/dev/sda1"), "c7i.large")
                 .profile(profile)
                 .in_group(group)
@@ -599,10 +609,21 @@ mod tests {
 
     #[test]
     fn graviton_is_told_by_its_name() {
-        for arm in ["a1.large", "t4g.nano", "m7gd.large", "c6gn.large", "im4gn.large", "is4gen.large", "x2gd.large", "g5g.xlarge"] {
+        for arm in [
+            "a1.large",
+            "t4g.nano",
+            "m7gd.large",
+            "c6gn.large",
+            "im4gn.large",
+            "is4gen.large",
+            "x2gd.large",
+            "g5g.xlarge",
+        ] {
             assert_eq!(InstanceType::new(arm).architecture(), Architecture::Arm64, "{arm}");
         }
-        for intel in ["t3.micro", "t3a.micro", "g4dn.xlarge", "g6e.xlarge", "p4d.24xlarge", "i3en.large", "u-6tb1.metal"] {
+        for intel in
+            ["t3.micro", "t3a.micro", "g4dn.xlarge", "g6e.xlarge", "p4d.24xlarge", "i3en.large", "u-6tb1.metal"]
+        {
             assert_eq!(InstanceType::new(intel).architecture(), Architecture::X86, "{intel}");
         }
     }
@@ -615,7 +636,10 @@ mod tests {
             (LaunchTemplate::of(id(), "large"), "`large` is no instance type such as `t4g.small`"),
             (LaunchTemplate::of(id(), "t3.small").disk(Gib(0)), "the disk has 0 GiB; EBS has 1 to 65536"),
             (LaunchTemplate::of(id(), "t3.small").metadata_hops(65), "metadata is 65 hops away; EC2 takes 1 to 64"),
-            (LaunchTemplate::of(id(), "t3.small").named("it"), "the template's name has 2 characters; EC2 takes 3 to 128"),
+            (
+                LaunchTemplate::of(id(), "t3.small").named("it"),
+                "the template's name has 2 characters; EC2 takes 3 to 128",
+            ),
             (
                 LaunchTemplate::of(id(), "t3.small").user_data("#".repeat(16_385)),
                 "user data has 16385 bytes; EC2 takes 16384: fetch the rest from S3",

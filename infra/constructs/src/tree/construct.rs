@@ -118,6 +118,9 @@ pub trait Resource: Any {
 
     /// Why a backend can't have it, if it can't: code in a local file, which only Terraform uploads.
     fn refuses(&self, _backend: Backend) -> Option<String> {
+        None
+    }
+
     /// Why CloudFormation has no such thing, and what to write instead: said where a template would need it.
     fn terraform_only(&self) -> Option<&'static str> {
         None

@@ -308,7 +308,8 @@ impl Construct for Component {
             Content::Yaml(text) => {
                 let length = text.literal().unwrap_or_default().chars().count();
                 if length > 16_000 {
-                    stack.problem(format!("the document has {length} letters; Image Builder takes 16000, or one in S3"));
+                    stack
+                        .problem(format!("the document has {length} letters; Image Builder takes 16000, or one in S3"));
                 }
             }
             Content::Uri(_) => {}

@@ -183,7 +183,9 @@ impl Distribution {
         }
         for parameter in self.parameters.iter().filter_map(Text::literal) {
             if !parameter.starts_with("/imagebuilder/") {
-                stack.problem(format!("Image Builder can't write the parameter `{parameter}`; it may below `/imagebuilder/`"));
+                stack.problem(format!(
+                    "Image Builder can't write the parameter `{parameter}`; it may below `/imagebuilder/`"
+                ));
             }
         }
     }
@@ -249,12 +251,14 @@ impl Distribution {
             .set_filled("LaunchPermissionConfiguration", permission)
             .set_filled("TargetAccountIds", Value::list(&self.copied_to))
             .set_some("KmsKeyId", self.key.map(KeyRef::arn));
-        let parameters = self.parameters.iter().map(|name| {
-            Properties::default().set("ParameterName", name).set("DataType", "aws:ec2:image")
-        });
-        let templates = self.templates.iter().map(|template| {
-            Properties::default().set("LaunchTemplateId", *template).set("SetDefaultVersion", true)
-        });
+        let parameters = self
+            .parameters
+            .iter()
+            .map(|name| Properties::default().set("ParameterName", name).set("DataType", "aws:ec2:image"));
+        let templates = self
+            .templates
+            .iter()
+            .map(|template| Properties::default().set("LaunchTemplateId", *template).set("SetDefaultVersion", true));
         Properties::default()
             .set("Region", &self.region)
             .set_filled("AmiDistributionConfiguration", image)

@@ -71,7 +71,9 @@ impl Construct for Image {
             .and_then(|distribution| stack.edit::<DistributionConfiguration>(distribution.node()))
             .map_or(1, |distribution| distribution.regions());
         if regions > 1 {
-            stack.problem(format!("an image of a deployment goes to one region, not {regions}; take a pipeline for more"));
+            stack.problem(format!(
+                "an image of a deployment goes to one region, not {regions}; take a pipeline for more"
+            ));
         }
         ImageRef { node: stack.resource(self) }
     }

@@ -115,7 +115,8 @@ impl Construct for InfrastructureConfiguration {
 /// What an instance does while an image is built: fetch components, answer Systems Manager, write logs (Image
 /// Builder User Guide, `EC2InstanceProfileForImageBuilder`, and `AmazonSSMManagedInstanceCore`, narrowed).
 fn build_images() -> Grant {
-    let arn = |service: &'static str| Text::from("arn:") + Pseudo::Partition + ":" + service + ":" + Pseudo::Region + ":";
+    let arn =
+        |service: &'static str| Text::from("arn:") + Pseudo::Partition + ":" + service + ":" + Pseudo::Region + ":";
     let messages = [
         "ec2messages:AcknowledgeMessage",
         "ec2messages:DeleteMessage",

@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{
-    DistributionConfigurationRef, ImageRecipeRef, InfrastructureConfigurationRef, check_name, check_tests,
-};
+use super::{DistributionConfigurationRef, ImageRecipeRef, InfrastructureConfigurationRef, check_name, check_tests};
 use crate::{
     policy::{Grant, Statement},
     services::units::Minutes,

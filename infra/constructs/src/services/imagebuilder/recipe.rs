@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::{ComponentRef, check_name, check_version};
 use crate::{
-    services::{kms::KeyRef, units::{Days, Gib}},
-    tree::{
-        Access, Arn, Attribute, Construct, Handle, NodeRef, Properties, Ref, Resource, Stack, Text, Types, Value,
+    services::{
+        kms::KeyRef,
+        units::{Days, Gib},
     },
+    tree::{Access, Arn, Attribute, Construct, Handle, NodeRef, Properties, Ref, Resource, Stack, Text, Types, Value},
 };
 
 /// The image that a recipe starts from, and its root device, so that the result is encrypted.
@@ -191,7 +192,8 @@ impl Resource for ImageRecipe {
             .set("Encrypted", true)
             .set_some("KmsKeyId", self.key.map(KeyRef::arn))
             .set("DeleteOnTermination", true);
-        let root = Properties::default().set("DeviceName", self.parent.root_device.clone().into_owned()).set("Ebs", ebs);
+        let root =
+            Properties::default().set("DeviceName", self.parent.root_device.clone().into_owned()).set("Ebs", ebs);
         let agent = self.without_agent.then(|| {
             let agent = Properties::default().set("UninstallAfterBuild", true);
             Properties::default().set("SystemsManagerAgent", agent)
@@ -220,7 +222,8 @@ impl Resource for ImageRecipe {
             .set("encrypted", "true")
             .set_some("kms_key_id", self.key.map(KeyRef::arn))
             .set("delete_on_termination", "true");
-        let root = Properties::default().set("device_name", self.parent.root_device.clone().into_owned()).set("ebs", ebs);
+        let root =
+            Properties::default().set("device_name", self.parent.root_device.clone().into_owned()).set("ebs", ebs);
         let agent = self.without_agent.then(|| Properties::default().set("uninstall_after_build", true));
         Properties::default()
             .set_some("name", self.name.as_ref())

@@ -86,7 +86,10 @@ fn a_pipeline_with_everything() {
             .encrypted_by(key)
             .parameter("/imagebuilder/newsloom/ingester")
             .launch_template(template);
-        let shelf = stack.add("Shelf", DistributionConfiguration::of(here).and(Distribution::to("eu-central-1").named("newsloom-ingester")));
+        let shelf = stack.add(
+            "Shelf",
+            DistributionConfiguration::of(here).and(Distribution::to("eu-central-1").named("newsloom-ingester")),
+        );
         let schedule = Schedule::cron("0 6 ? * mon *").in_timezone("Europe/Berlin");
         let pipeline = ImagePipeline::of(recipe, workshop)
             .distributed(shelf)
@@ -105,17 +108,34 @@ type Build = fn(&mut Stack);
 #[test]
 fn images_that_cannot_be() {
     let cases: [(Build, &str); 15] = [
-        (|stack| add(stack, Component::new(Platform::Linux, "1.0", chrony())), "the component's version `1.0` must be three"),
-        (|stack| add(stack, Component::new(Platform::Linux, "1.0.x", chrony())), "the component's version `1.0.x` must be"),
+        (
+            |stack| add(stack, Component::new(Platform::Linux, "1.0", chrony())),
+            "the component's version `1.0` must be three",
+        ),
+        (
+            |stack| add(stack, Component::new(Platform::Linux, "1.0.x", chrony())),
+            "the component's version `1.0.x` must be",
+        ),
         (|stack| add(stack, Component::new(Platform::Linux, "1.0.0", Document::new("Nothing"))), "at least one step"),
         (
-            |stack| add(stack, Component::new(Platform::Linux, "1.0.0", chrony().build(Step::bash("Install", ["true"])))),
+            |stack| {
+                add(stack, Component::new(Platform::Linux, "1.0.0", chrony().build(Step::bash("Install", ["true"]))))
+            },
             "two steps of the phase build are called `Install`",
         ),
         (|stack| add(stack, Component::yaml(Platform::Linux, "1.0.0", "x".repeat(16_001))), "has 16001 letters"),
-        (|stack| add(stack, Component::new(Platform::Linux, "1.0.0", chrony()).named("a.b.c")), "must be letters, digits"),
-        (|stack| add(stack, Component::new(Platform::Linux, "1.0.0", chrony()).named("a".repeat(127))), "has 127 letters"),
-        (|stack| add(stack, ImageRecipe::based_on(ParentImage::amazon_linux_2023_arm64(), "1.0.0")), "at least one component"),
+        (
+            |stack| add(stack, Component::new(Platform::Linux, "1.0.0", chrony()).named("a.b.c")),
+            "must be letters, digits",
+        ),
+        (
+            |stack| add(stack, Component::new(Platform::Linux, "1.0.0", chrony()).named("a".repeat(127))),
+            "has 127 letters",
+        ),
+        (
+            |stack| add(stack, ImageRecipe::based_on(ParentImage::amazon_linux_2023_arm64(), "1.0.0")),
+            "at least one component",
+        ),
         (|stack| pipeline(stack, "0 6 * * mon"), "the schedule `0 6 * * mon` must have six fields"),
         (|stack| pipeline(stack, "0 6 * * mon *"), "the schedule `0 6 * * mon *` needs a `?`"),
         (|stack| pipeline(stack, "0 6 ? * ? *"), "and not as both"),

@@ -46,7 +46,9 @@ impl Serverless {
             ));
         }
         if !(1..=200).contains(&max_concurrency) {
-            stack.problem(format!("a serverless endpoint's maximum concurrency is {max_concurrency}; SageMaker takes 1 to 200"));
+            stack.problem(format!(
+                "a serverless endpoint's maximum concurrency is {max_concurrency}; SageMaker takes 1 to 200"
+            ));
         }
         if let Some(provisioned) = provisioned
             && !(1..=max_concurrency).contains(&provisioned)
@@ -145,7 +147,9 @@ impl Instances {
     /// The family's letters and digits: `m5d` in `ml.m5d.xlarge`.
     fn family(&self) -> Option<&str> {
         let (family, size) = self.kind.strip_prefix("ml.")?.split_once('.')?;
-        let letters = |text: &str| text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        let letters = |text: &str| {
+            text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
+        };
         (!family.is_empty() && !size.is_empty() && letters(family) && letters(size)).then_some(family)
     }
 
@@ -195,7 +199,10 @@ impl Instances {
             .set_some("VolumeSizeInGB", self.volume)
             .set_some("ContainerStartupHealthCheckTimeoutInSeconds", self.startup)
             .set_some("ModelDataDownloadTimeoutInSeconds", self.download)
-            .set_some("RoutingConfig", self.routing.map(|routing| Properties::default().set("RoutingStrategy", routing.word())))
+            .set_some(
+                "RoutingConfig",
+                self.routing.map(|routing| Properties::default().set("RoutingStrategy", routing.word())),
+            )
     }
 
     pub(super) fn terraform(&self, variant: Properties) -> Properties {
@@ -205,6 +212,9 @@ impl Instances {
             .set_some("volume_size_in_gb", self.volume)
             .set_some("container_startup_health_check_timeout_in_seconds", self.startup)
             .set_some("model_data_download_timeout_in_seconds", self.download)
-            .set_some("routing_config", self.routing.map(|routing| Properties::default().set("routing_strategy", routing.word())))
+            .set_some(
+                "routing_config",
+                self.routing.map(|routing| Properties::default().set("routing_strategy", routing.word())),
+            )
     }
 }

@@ -4,9 +4,7 @@ use super::{Device, Instances, ModelRef, Serverless, check_name, is_name, place,
 use crate::{
     policy::{Grant, Statement},
     services::{iam::RoleRef, kms::KeyRef},
-    tree::{
-        Access, Arn, Attribute, Construct, Handle, Name, NodeRef, Properties, Ref, Resource, Stack, Text, Types,
-    },
+    tree::{Access, Arn, Attribute, Construct, Handle, Name, NodeRef, Properties, Ref, Resource, Stack, Text, Types},
 };
 
 /// The name of an endpoint's only variant, or its first. Updates keep the traffic by it, so it never changes.
@@ -282,7 +280,9 @@ impl EndpointConfiguration {
         let mut on_s3 = |address: Option<&Text>, action: &'static str| {
             let Some(address) = address else { return };
             match place(address) {
-                Some(place) => grant = std::mem::take(&mut grant).and(Statement::allow([action]).on(under(&place)).into()),
+                Some(place) => {
+                    grant = std::mem::take(&mut grant).and(Statement::allow([action]).on(under(&place)).into())
+                }
                 None => stack.problem("a place in S3 is said as `s3://bucket/prefix`, with `s3://` as a literal"),
             }
         };
@@ -352,7 +352,10 @@ fn attach_volumes(key: KeyRef) -> Grant {
 impl Variant {
     fn check(&self, stack: &mut Stack) {
         if !is_name(self.name) || self.name.len() > 63 {
-            stack.problem(format!("the variant `{}` must be up to 63 letters, digits and hyphens between them", self.name));
+            stack.problem(format!(
+                "the variant `{}` must be up to 63 letters, digits and hyphens between them",
+                self.name
+            ));
         }
         if !self.weight.is_finite() || self.weight < 0.0 {
             stack.problem(format!("the variant `{}` has the weight {}; it must be 0 or more", self.name, self.weight));
@@ -362,16 +365,21 @@ impl Variant {
             Capacity::Serverless(serverless) => {
                 serverless.check(stack);
                 if !self.model.serverless {
-                    stack.problem("a serverless endpoint can't serve a model in a VPC or an isolated one; take instances");
+                    stack.problem(
+                        "a serverless endpoint can't serve a model in a VPC or an isolated one; take instances",
+                    );
                 }
                 if on_graphics {
-                    stack.problem("a serverless endpoint has no graphics processors; take `HuggingFace::CPU`, or instances");
+                    stack.problem(
+                        "a serverless endpoint has no graphics processors; take `HuggingFace::CPU`, or instances",
+                    );
                 }
             }
             Capacity::Instances(instances) => {
                 instances.check(stack);
                 if on_graphics && !instances.has_graphics() {
-                    stack.problem(format!("`{}` has no graphics processors; take `HuggingFace::CPU`", instances.kind()));
+                    stack
+                        .problem(format!("`{}` has no graphics processors; take `HuggingFace::CPU`", instances.kind()));
                 }
             }
         }
@@ -487,27 +495,27 @@ impl DataCapture {
 impl Asynchronous {
     fn cloudformation(&self) -> Properties {
         let [successes, failures] = self.topics;
-        let topics =
-            Properties::default().set_some("SuccessTopic", successes).set_some("ErrorTopic", failures);
+        let topics = Properties::default().set_some("SuccessTopic", successes).set_some("ErrorTopic", failures);
         let output = Properties::default()
             .set("S3OutputPath", &self.output)
             .set_some("S3FailurePath", self.failures.as_ref())
             .set_filled("NotificationConfig", topics)
             .set_some("KmsKeyId", self.key.map(KeyRef::arn));
-        let client = self.at_once.map(|at_once| Properties::default().set("MaxConcurrentInvocationsPerInstance", at_once));
+        let client =
+            self.at_once.map(|at_once| Properties::default().set("MaxConcurrentInvocationsPerInstance", at_once));
         Properties::default().set("OutputConfig", output).set_some("ClientConfig", client)
     }
 
     fn terraform(&self) -> Properties {
         let [successes, failures] = self.topics;
-        let topics =
-            Properties::default().set_some("success_topic", successes).set_some("error_topic", failures);
+        let topics = Properties::default().set_some("success_topic", successes).set_some("error_topic", failures);
         let output = Properties::default()
             .set("s3_output_path", &self.output)
             .set_some("s3_failure_path", self.failures.as_ref())
             .set_filled("notification_config", topics)
             .set_some("kms_key_id", self.key.map(KeyRef::arn));
-        let client = self.at_once.map(|at_once| Properties::default().set("max_concurrent_invocations_per_instance", at_once));
+        let client =
+            self.at_once.map(|at_once| Properties::default().set("max_concurrent_invocations_per_instance", at_once));
         Properties::default().set("output_config", output).set_some("client_config", client)
     }
 }

@@ -208,7 +208,9 @@ impl Image {
                 }
             },
             (None, None) => {
-                stack.problem("the image's address holds references; say which repository it is in with `in_repository`");
+                stack.problem(
+                    "the image's address holds references; say which repository it is in with `in_repository`",
+                );
                 return None;
             }
         };
@@ -263,6 +265,8 @@ impl Resource for PrebuiltImage {
     }
 
     fn terraform_only(&self) -> Option<&'static str> {
-        Some("the registry of the Hugging Face containers differs by region; fix one with `App::region`, or give the image with `Image::uri`")
+        Some(
+            "the registry of the Hugging Face containers differs by region; fix one with `App::region`, or give the image with `Image::uri`",
+        )
     }
 }

@@ -12,12 +12,11 @@ mod model;
 
 pub use capacity::{Instances, Routing, Serverless};
 pub use configuration::{
-    Asynchronous, Capture, DataCapture, EndpointConfiguration, EndpointConfigurationRef, InstanceConfiguration,
-    Variant,
+    Asynchronous, Capture, DataCapture, EndpointConfiguration, EndpointConfigurationRef, InstanceConfiguration, Variant,
 };
 pub use deployment::Deployment;
-pub use endpoint::{Endpoint, EndpointRef, ExistingEndpoint, Serving, VariantRef};
 pub(crate) use endpoint::Serves;
+pub use endpoint::{Endpoint, EndpointRef, ExistingEndpoint, Serving, VariantRef};
 pub use image::{Device, HuggingFace, Image};
 pub use model::{ExistingModel, HubModel, Model, ModelRef};
 

@@ -123,7 +123,16 @@ impl Model {
     }
 
     fn loading(image: Image, loads: Loads) -> Self {
-        Self { image, loads, environment: Vec::new(), role: None, network: None, isolated: false, key: None, name: None }
+        Self {
+            image,
+            loads,
+            environment: Vec::new(),
+            role: None,
+            network: None,
+            isolated: false,
+            key: None,
+            name: None,
+        }
     }
 
     /// Another image for the same model.
@@ -228,15 +237,21 @@ impl Model {
                      `Model::artifact`, or fetch it from a private mirror"
                 ));
             } else if value.is_sensitive() {
-                stack.problem(format!("the variable `{name}` holds a secret, which whoever describes the model can read"));
+                stack.problem(format!(
+                    "the variable `{name}` holds a secret, which whoever describes the model can read"
+                ));
             } else if !is_variable(name) {
-                stack.problem(format!("the variable `{name}` must be letters, digits and underscores, not first a digit"));
+                stack.problem(format!(
+                    "the variable `{name}` must be letters, digits and underscores, not first a digit"
+                ));
             }
         }
         if let Loads::Hub(hub) = &self.loads {
             hub.check(stack);
             if self.isolated {
-                stack.problem("an isolated container can't fetch a model from the hub; copy it to S3 and use `Model::artifact`");
+                stack.problem(
+                    "an isolated container can't fetch a model from the hub; copy it to S3 and use `Model::artifact`",
+                );
             }
         }
         if let Some(Network { subnets, security_groups }) = &self.network {
@@ -311,10 +326,7 @@ fn publish_metrics() -> Statement {
 fn read_all(place: &Place) -> Grant {
     let list = Statement::allow(["s3:ListBucket"]).on(&place.bucket);
     let prefix = place.key.clone() + "*";
-    Grant::of([
-        list.when("StringLike", "s3:prefix", prefix),
-        Statement::allow(["s3:GetObject"]).on(under(place)),
-    ])
+    Grant::of([list.when("StringLike", "s3:prefix", prefix), Statement::allow(["s3:GetObject"]).on(under(place))])
 }
 
 impl Network {

@@ -152,7 +152,10 @@ fn a_place_is_taken_apart_whatever_it_is_made_of() {
 fn models_that_cannot_be() {
     let image = || Image::hugging_face(HuggingFace::CPU);
     let cases: Vec<(Model, &str)> = vec![
-        (Model::hugging_face(finbert()).environment("HF_API_TOKEN", "hf_x"), "the variable `HF_API_TOKEN` would show a token"),
+        (
+            Model::hugging_face(finbert()).environment("HF_API_TOKEN", "hf_x"),
+            "the variable `HF_API_TOKEN` would show a token",
+        ),
         (Model::hugging_face(finbert()).environment("no-hyphens", "1"), "the variable `no-hyphens` must be letters"),
         (Model::hugging_face(finbert()).isolated(), "an isolated container can't fetch a model from the hub"),
         (Model::hugging_face(HubModel::new("a/b/c")), "the hub's model `a/b/c` must be `owner/name`"),
@@ -182,23 +185,90 @@ fn endpoints_that_cannot_be() {
         move |model| EndpointConfiguration::on_instances(model, instances.clone())
     }
     let cases: [(Make, &str); 17] = [
-        (|model| Endpoint::serving(model).serverless(Serverless::of(Mib(1500), 5)), "has 1500 MiB; SageMaker takes 1024"),
+        (
+            |model| Endpoint::serving(model).serverless(Serverless::of(Mib(1500), 5)),
+            "has 1500 MiB; SageMaker takes 1024",
+        ),
         (|model| Endpoint::serving(model).serverless(Serverless::of(Mib(1024), 201)), "maximum concurrency is 201"),
-        (|model| Endpoint::serving(model).serverless(Serverless::of(Mib(1024), 5).provisioned(6)), "6 requests are kept warm"),
-        (|model| Endpoint::serving(model).on_instances(Instances::of("m5.large")), "the instance type `m5.large` must be"),
+        (
+            |model| Endpoint::serving(model).serverless(Serverless::of(Mib(1024), 5).provisioned(6)),
+            "6 requests are kept warm",
+        ),
+        (
+            |model| Endpoint::serving(model).on_instances(Instances::of("m5.large")),
+            "the instance type `m5.large` must be",
+        ),
         (|model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large").count(0)), "at least 1 instance"),
         (|model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large").volume(Gib(513))), "513 GiB"),
-        (|model| Endpoint::serving(model).on_instances(Instances::of("ml.m5d.large").volume(Gib(50))), "takes no volume"),
-        (|model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large").startup_timeout(Seconds(5))), "5 seconds"),
-        (|model| Endpoint::configured(on(Instances::of("ml.m5.large"))(model).and(Variant::of("primary", model, Instances::of("ml.m5.large")))), "two variants are called `primary`"),
-        (|model| Endpoint::configured(on(Instances::of("ml.m5.large"))(model).and(Variant::of("b", model, Instances::of("ml.m5.large")).weight(-1.0))), "has the weight -1"),
-        (|model| Endpoint::configured(on(Instances::of("ml.m5.large"))(model).capturing(DataCapture::to("s3://b/c", 0))), "0 % of the requests"),
-        (|model| Endpoint::configured(on(Instances::of("ml.m5.large"))(model).capturing(DataCapture::to("b/c", 5))), "`s3://bucket/prefix`"),
-        (|model| Endpoint::serving(model).serverless(Serverless::of(Mib(1024), 5)).deployed(Deployment::rolling(10, Seconds(60))), "a rolling deployment is for one variant"),
-        (|model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large")).deployed(Deployment::canary(60, Seconds(60))), "60 %; SageMaker takes 1 to 50"),
-        (|model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large")).deployed(Deployment::rolling(10, Seconds(60)).keeping_old_fleet(Seconds(1))), "no old fleet"),
-        (|model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large")).logs_kept(Days(29)), "kept for 29 days"),
-        (|model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large")).named("a".repeat(64)), "has 64 letters; SageMaker takes up to 63"),
+        (
+            |model| Endpoint::serving(model).on_instances(Instances::of("ml.m5d.large").volume(Gib(50))),
+            "takes no volume",
+        ),
+        (
+            |model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large").startup_timeout(Seconds(5))),
+            "5 seconds",
+        ),
+        (
+            |model| {
+                Endpoint::configured(on(Instances::of("ml.m5.large"))(model).and(Variant::of(
+                    "primary",
+                    model,
+                    Instances::of("ml.m5.large"),
+                )))
+            },
+            "two variants are called `primary`",
+        ),
+        (
+            |model| {
+                Endpoint::configured(
+                    on(Instances::of("ml.m5.large"))(model)
+                        .and(Variant::of("b", model, Instances::of("ml.m5.large")).weight(-1.0)),
+                )
+            },
+            "has the weight -1",
+        ),
+        (
+            |model| {
+                Endpoint::configured(on(Instances::of("ml.m5.large"))(model).capturing(DataCapture::to("s3://b/c", 0)))
+            },
+            "0 % of the requests",
+        ),
+        (
+            |model| Endpoint::configured(on(Instances::of("ml.m5.large"))(model).capturing(DataCapture::to("b/c", 5))),
+            "`s3://bucket/prefix`",
+        ),
+        (
+            |model| {
+                Endpoint::serving(model)
+                    .serverless(Serverless::of(Mib(1024), 5))
+                    .deployed(Deployment::rolling(10, Seconds(60)))
+            },
+            "a rolling deployment is for one variant",
+        ),
+        (
+            |model| {
+                Endpoint::serving(model)
+                    .on_instances(Instances::of("ml.m5.large"))
+                    .deployed(Deployment::canary(60, Seconds(60)))
+            },
+            "60 %; SageMaker takes 1 to 50",
+        ),
+        (
+            |model| {
+                Endpoint::serving(model)
+                    .on_instances(Instances::of("ml.m5.large"))
+                    .deployed(Deployment::rolling(10, Seconds(60)).keeping_old_fleet(Seconds(1)))
+            },
+            "no old fleet",
+        ),
+        (
+            |model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large")).logs_kept(Days(29)),
+            "kept for 29 days",
+        ),
+        (
+            |model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large")).named("a".repeat(64)),
+            "has 64 letters; SageMaker takes up to 63",
+        ),
     ];
     for (make, expected) in cases {
         let found = problems(|stack| {
