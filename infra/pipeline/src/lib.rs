@@ -1,9 +1,10 @@
-//! The news pipeline on AWS.
+//! The news pipeline on AWS: from [`Settings`] to Terraform JSON and CloudFormation.
 
 pub mod assets;
-pub mod output;
+mod stages;
 mod synth;
 
 pub use assets::{Asset, Assets};
+pub use constructs::render::{Format, Rendered, Written};
 pub use settings::{Place, Problem, Problems, Settings};
-pub use synth::{Formats, Options, Rendered, Stage, permissions, synth};
+pub use synth::{Options, Stage, Synthesized, app, permissions, synth, write};

@@ -5,8 +5,9 @@ mod report;
 
 use clap::Parser;
 use cli::{Cli, Command, Format, StageName};
-use pipeline::{Assets, Formats, Options, Problem, Problems, Rendered, Settings, Stage};
+use pipeline::{Assets, Options, Problem, Problems, Settings, Stage, Synthesized};
 use std::io::Write;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -36,7 +37,7 @@ fn run(command: Command) -> Result<(), Problems> {
         Command::Synth(synth) => write_synth(&synth),
         Command::Check(check) => check_config(&check),
         Command::Permissions(config) => {
-            let permissions = pipeline::permissions(&load(&config.config)?)?;
+            let permissions = pipeline::permissions(&load(&config.config)?);
             print(&permissions);
             Ok(())
         }
@@ -51,7 +52,7 @@ fn run(command: Command) -> Result<(), Problems> {
 fn write_synth(synth: &cli::Synth) -> Result<(), Problems> {
     let start = Instant::now();
     let rendered = synthesize(synth)?;
-    let written = pipeline::output::write(&synth.out, &rendered)?;
+    let written = pipeline::write(&rendered, &synth.out)?;
     let (resources, time) = (rendered.resources, start.elapsed());
     if synth.json {
         report::written_json(&synth.out, &written, resources, time);
@@ -61,7 +62,7 @@ fn write_synth(synth: &cli::Synth) -> Result<(), Problems> {
     Ok(())
 }
 
-fn synthesize(synth: &cli::Synth) -> Result<Rendered, Problems> {
+fn synthesize(synth: &cli::Synth) -> Result<Synthesized, Problems> {
     let settings = load(&synth.config.config)?;
     let located = if synth.without_assets { Ok(Assets::placeholders()) } else { Assets::locate(&synth.assets) };
     // What isn't built is no reason to keep quiet about what else is wrong.
@@ -71,10 +72,7 @@ fn synthesize(synth: &cli::Synth) -> Result<Rendered, Problems> {
     };
     let options = Options {
         stages: synth.stage.iter().map(|stage| stage_of(*stage)).collect(),
-        formats: Formats {
-            terraform: synth.format != Format::Cloudformation,
-            cloudformation: synth.format != Format::Terraform,
-        },
+        format: format_of(synth.format),
         assets,
     };
     match pipeline::synth(&settings, &options) {
@@ -88,8 +86,8 @@ fn check_config(check: &cli::Check) -> Result<(), Problems> {
     let start = Instant::now();
     let config = &check.config.config;
     let options = Options {
-        stages: Vec::new(),
-        formats: Formats { terraform: true, cloudformation: true },
+        stages: BTreeSet::new(),
+        format: pipeline::Format::All,
         assets: Assets::placeholders(),
     };
     let rendered = pipeline::synth(&load(config)?, &options)?;
@@ -126,6 +124,14 @@ fn unread(name: &str, error: &std::io::Error) -> Problems {
         message: if missing { "there is no such file".into() } else { error.to_string() },
         help: missing.then(|| help.into()),
     }])
+}
+
+fn format_of(format: Format) -> pipeline::Format {
+    match format {
+        Format::Terraform => pipeline::Format::Terraform,
+        Format::Cloudformation => pipeline::Format::CloudFormation,
+        Format::All => pipeline::Format::All,
+    }
 }
 
 fn stage_of(name: StageName) -> Stage {

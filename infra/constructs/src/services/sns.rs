@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     kms::KeyRef,
+    lambda::Destination,
     sqs::{Fifo, QueueRef},
 };
 use crate::{
@@ -403,6 +404,13 @@ impl TopicRef {
             "false",
         );
         Document::of([account.on(self.arn()), over_tls.on(self.arn())])
+    }
+}
+
+/// The topic's subscribers hear of records that a function gave up on.
+impl From<TopicRef> for Destination {
+    fn from(topic: TopicRef) -> Self {
+        Self::of(topic.arn(), topic.publish())
     }
 }
 

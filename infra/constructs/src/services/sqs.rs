@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
-use super::{kms::KeyRef, units::Seconds};
+use super::{
+    kms::KeyRef,
+    lambda::{Destination, Messages},
+    units::Seconds,
+};
 use crate::{
     policy::{Document, Grant, Permissions, Statement, Use},
     tree::{
@@ -423,6 +427,25 @@ impl QueueRef {
             Some(key) => grant.and(on_key(key)),
             None => grant,
         }
+    }
+}
+
+impl QueueRef {
+    /// Its messages, for `stack.trigger`.
+    pub fn messages(self) -> Messages {
+        let messages = Messages::of(self.arn(), self.receive());
+        let messages = if self.is_fifo() { messages.in_order() } else { messages };
+        match self.visibility() {
+            Some(time) => messages.hidden_for(time),
+            None => messages,
+        }
+    }
+}
+
+/// Records that a function gave up on go to the queue; Lambda sends where they were, not what they held.
+impl From<QueueRef> for Destination {
+    fn from(queue: QueueRef) -> Self {
+        Self::of(queue.arn(), queue.send())
     }
 }
 

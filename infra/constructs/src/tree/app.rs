@@ -3,7 +3,7 @@
 use super::{
     construct::Removal,
     problem::Problem,
-    stack::Stack,
+    stack::{Body, Stack},
     value::{Properties, Value},
 };
 
@@ -139,6 +139,12 @@ impl App {
         }
         self.stacks.push(stack);
         self.stacks.last_mut().expect("just pushed")
+    }
+
+    /// How many resources the stacks hold; one that only one backend needs counts too.
+    pub fn resources(&self) -> usize {
+        let nodes = self.stacks.iter().flat_map(|stack| &stack.nodes);
+        nodes.filter(|node| matches!(node.body, Body::Resource(_))).count()
     }
 
     pub(crate) fn problems(&self) -> impl Iterator<Item = &Problem> {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     policy::{Grant, Statement},
-    services::{kms::KeyRef, units::Days},
+    services::{kms::KeyRef, lambda::Changes, units::Days},
     tree::{
         Access, Arn, Attribute, Construct, Handle, Lookup, Name, NodeRef, Properties, Pseudo, Ref, Removal, Resource,
         Stack, Text, Types, Value,
@@ -517,6 +517,13 @@ impl StreamingTableRef {
         let read = Statement::allow(["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]);
         let list = Statement::allow(["dynamodb:ListStreams"]).on_any("takes no resource; Lambda asks for it");
         self.with_key(read.on(self.stream_arn()), KeyRef::decrypt).and(list.into())
+    }
+}
+
+impl StreamingTableRef {
+    /// Its changes, for `stack.trigger`.
+    pub fn changes(self) -> Changes {
+        Changes::of(self.stream_arn(), self.read_changes())
     }
 }
 

@@ -1,5 +1,7 @@
 //! A RabbitMQ broker: where it runs, who may log in, and how it is kept.
 
+use std::borrow::Cow;
+
 use super::{
     configuration::ConfigurationRef,
     words::{Day, Instance, Version},
@@ -112,7 +114,7 @@ pub struct Broker {
     instance: Instance,
     encryption: Encryption,
     configuration: Option<ConfigurationRef>,
-    maintenance: Option<(Day, &'static str, &'static str)>,
+    maintenance: Option<(Day, Cow<'static, str>, &'static str)>,
     logs: bool,
     at_once: bool,
     name: Option<Text>,
@@ -187,8 +189,8 @@ impl Broker {
 
     /// When it may be maintained every week: a day, `hh:mm`, and a time zone such as `UTC` or
     /// `Europe/Berlin`. AWS picks a window where nothing is said.
-    pub fn maintenance(mut self, day: Day, time: &'static str, zone: &'static str) -> Self {
-        self.maintenance = Some((day, time, zone));
+    pub fn maintenance(mut self, day: Day, time: impl Into<Cow<'static, str>>, zone: &'static str) -> Self {
+        self.maintenance = Some((day, time.into(), zone));
         self
     }
 
@@ -213,7 +215,7 @@ impl Broker {
     }
 
     fn report_problems(&self, name: &Text, stack: &mut Stack) {
-        let Instance(instance) = self.instance;
+        let instance = self.instance.0.as_ref();
         let old = self.instance.is_of("t3") || self.instance.is_of("m5");
         if !instance.starts_with("mq.") {
             stack.problem(format!("the instance is `{instance}`; Amazon MQ's start with `mq.`, as `mq.m7g.large`"));
@@ -242,7 +244,7 @@ impl Broker {
             let (its, ours) = (configuration.version, self.version);
             stack.problem(format!("the configuration is for RabbitMQ {its}, the broker runs {ours}"));
         }
-        if let Some((_, time, _)) = self.maintenance
+        if let Some((_, time, _)) = &self.maintenance
             && !is_time(time)
         {
             stack.problem(format!("the maintenance time is `{time}`; it is written hh:mm, 00:00 to 23:59"));
@@ -407,8 +409,8 @@ impl Resource for Broker {
         let configuration = self.configuration.map(|configuration| {
             Properties::default().set("Id", configuration.id()).set("Revision", configuration.revision())
         });
-        let maintenance = self.maintenance.map(|(day, time, zone)| {
-            Properties::default().set("DayOfWeek", day.word()).set("TimeOfDay", time).set("TimeZone", zone)
+        let maintenance = self.maintenance.as_ref().map(|(day, time, zone)| {
+            Properties::default().set("DayOfWeek", day.word()).set("TimeOfDay", time.clone().into_owned()).set("TimeZone", *zone)
         });
         let user = Properties::default()
             .set("Username", &self.user.name)
@@ -418,7 +420,7 @@ impl Resource for Broker {
             .set("EngineType", "RABBITMQ")
             .set("EngineVersion", self.version.to_string())
             .set("DeploymentMode", self.deployment_mode())
-            .set("HostInstanceType", self.instance.0)
+            .set("HostInstanceType", self.instance.0.clone().into_owned())
             .set("PubliclyAccessible", self.subnets.is_none())
             .set_filled("SubnetIds", Value::list(self.subnets.iter().flatten()))
             .set_filled("SecurityGroups", Value::list(&self.groups))
@@ -437,8 +439,8 @@ impl Resource for Broker {
         let configuration = self.configuration.map(|configuration| {
             Properties::default().set("id", configuration.id()).set("revision", configuration.revision())
         });
-        let maintenance = self.maintenance.map(|(day, time, zone)| {
-            Properties::default().set("day_of_week", day.word()).set("time_of_day", time).set("time_zone", zone)
+        let maintenance = self.maintenance.as_ref().map(|(day, time, zone)| {
+            Properties::default().set("day_of_week", day.word()).set("time_of_day", time.clone().into_owned()).set("time_zone", *zone)
         });
         let user = Properties::default()
             .set("//", "the provider keeps this password in the state; keep the state encrypted")
@@ -449,7 +451,7 @@ impl Resource for Broker {
             .set("engine_type", "RabbitMQ")
             .set("engine_version", self.version.to_string())
             .set("deployment_mode", self.deployment_mode())
-            .set("host_instance_type", self.instance.0)
+            .set("host_instance_type", self.instance.0.clone().into_owned())
             .set("publicly_accessible", self.subnets.is_none())
             .set_filled("subnet_ids", Value::list(self.subnets.iter().flatten()))
             .set_filled("security_groups", Value::list(&self.groups))

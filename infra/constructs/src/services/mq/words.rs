@@ -1,6 +1,6 @@
 //! Versions, instances and days, in Amazon MQ's words.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// A version of RabbitMQ, major and minor; Amazon MQ installs patches by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +31,13 @@ impl fmt::Display for Version {
 }
 
 /// What a broker runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instance(pub(super) &'static str);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance(pub(super) Cow<'static, str>);
 
 macro_rules! instances {
     ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
         impl Instance {
-            $($(#[$doc])* pub const $constant: Self = Self($name);)*
+            $($(#[$doc])* pub const $constant: Self = Self(Cow::Borrowed($name));)*
         }
     };
 }
@@ -67,11 +67,11 @@ instances! {
 
 impl Instance {
     /// Any other, by its name: `mq.m7g.8xlarge`.
-    pub const fn new(name: &'static str) -> Self {
-        Self(name)
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self(name.into())
     }
 
-    pub(super) fn is_of(self, family: &str) -> bool {
+    pub(super) fn is_of(&self, family: &str) -> bool {
         self.0.strip_prefix("mq.").is_some_and(|rest| rest.split('.').next() == Some(family))
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     policy::{Document, Grant, Statement},
-    services::{kms::KeyRef, sns::TopicRef, sqs::QueueRef, units::Days},
+    services::{kms::KeyRef, lambda::Destination, sns::TopicRef, sqs::QueueRef, units::Days},
     tree::{
         Access, Arn, Attribute, Construct, Handle, Lookup, Name, NodeRef, Properties, Pseudo, Ref, Removal, Resource,
         Stack, Text, Types, Url, Value,
@@ -444,6 +444,14 @@ impl BucketRef {
             Some(key) => grant.and(on_key(key)),
             None => grant,
         }
+    }
+}
+
+/// Records that a function gave up on are kept whole, under `aws/lambda/` (Lambda Developer Guide, "Retaining
+/// discarded batches").
+impl From<BucketRef> for Destination {
+    fn from(bucket: BucketRef) -> Self {
+        Self::of(bucket.arn(), bucket.put_prefix("aws/lambda/").and(bucket.list()))
     }
 }
 

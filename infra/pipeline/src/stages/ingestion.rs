@@ -1,0 +1,323 @@
+//! Feeds → Kinesis.
+
+use constructs::{
+    policy::{Grant, Statement},
+    services::{
+        autoscaling::AutoScalingGroup,
+        ec2::{self, Ami, LaunchTemplate, LaunchTemplateRef},
+        iam::{InstanceProfile, InstanceProfileRef, Role, RoleRef, Service},
+        imagebuilder::{
+            Component, Distribution, DistributionConfiguration, Image, ImagePipeline, ImageRecipe,
+            InfrastructureConfiguration, ParentImage, Platform, Schedule,
+        },
+        kinesis::{Stream, StreamRef},
+        kms::KeyRef,
+        logs::{LogGroup, LogGroupRef},
+        s3::Object,
+        secretsmanager::Secret,
+        units::{Days, Gib, Hours, Seconds},
+        vpc::{NetworkRef, Peer, Port, SecurityGroup, SecurityGroupRef},
+    },
+    tree::{Construct, Id, Ref, Stack},
+};
+use settings::{BakedImage, Feed, Network, Settings};
+
+use super::{
+    SharedRef, id,
+    machine::{Binary, secret_name},
+    own_key_for,
+};
+use crate::Asset;
+
+/// Feeds → Kinesis.
+pub(crate) struct Ingestion<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) binary: &'a Asset,
+    pub(crate) shared: SharedRef,
+}
+
+/// What others take from [`Ingestion`].
+#[derive(Clone, Copy)]
+pub(crate) struct IngestionRef {
+    pub(crate) news: StreamRef,
+}
+
+/// What the stream is called; other stages find it by this when they are alone.
+pub(crate) fn stream_name(settings: &Settings) -> String {
+    format!("{}-ingestion-news", settings.name)
+}
+
+pub(super) fn log_group_name(settings: &Settings) -> String {
+    format!("/newsloom/{}/ingester", settings.name)
+}
+
+impl Construct for Ingestion<'_> {
+    type Handle = IngestionRef;
+
+    fn build(self, stack: &mut Stack) -> IngestionRef {
+        let key = own_key_for(stack, self.settings, "Encrypts the news, the feeds' credentials and the disks", &[]);
+        let news = stack.add("News", self.news(key));
+        stack.output("StreamName", news.name()).describe("Where the ingester puts items");
+        if let Some(network) = self.shared.network {
+            self.add_machine(stack, news, network, key);
+        }
+        IngestionRef { news }
+    }
+}
+
+impl Ingestion<'_> {
+    fn news(&self, key: Option<KeyRef>) -> Stream {
+        let settings = &self.settings.ingestion.stream;
+        let stream = match settings.shards {
+            Some(shards) => Stream::provisioned(shards.into()),
+            None => Stream::on_demand(),
+        };
+        let stream = stream.retention(Hours(settings.retention_hours.into())).named(stream_name(self.settings));
+        match key {
+            Some(key) => stream.encrypted_by(key),
+            None => stream,
+        }
+    }
+
+    fn add_machine(&self, stack: &mut Stack, news: StreamRef, network: NetworkRef, key: Option<KeyRef>) {
+        let settings = self.settings;
+        let object = stack.add(
+            "IngesterCode",
+            Object::file(self.shared.code, self.binary.key.clone(), self.binary.path.display().to_string()),
+        );
+        let binary = Binary { bucket: self.shared.code, asset: self.binary };
+        let kept = Days(settings.monitoring.log_retention_days.into());
+        let logs = stack.add("Logs", LogGroup::new().retention(kept).named(log_group_name(settings)));
+        let role = stack.add("Ingester", Role::of(Service::EC2).description("The machine that reads the feeds"));
+        let secrets = self.add_secrets(stack, key);
+        self.grant(stack, role, news, logs, secrets);
+        let profile = stack.add("Profile", InstanceProfile::of(role));
+        let group = stack.add("IngesterGroup", SecurityGroup::in_vpc(network, "The ingester"));
+        allow_out(stack, group, &settings.ingestion.feeds);
+
+        let image = &settings.ingestion.image;
+        let (ami, installed) = match image {
+            settings::Image::Public(public) => {
+                stack.grant(role, self.shared.code.read_prefix(self.binary.key.clone()));
+                (Ami::parameter(public.parameter(settings.architecture)).running(architecture(settings)), false)
+            }
+            settings::Image::Id(image) => {
+                stack.grant(role, self.shared.code.read_prefix(self.binary.key.clone()));
+                (Ami::id(image.ami_id.clone()).running(architecture(settings)), false)
+            }
+            settings::Image::Baked(baked) => {
+                let place = Place { network, group };
+                let image = stack.add("Image", Baked { settings, baked, binary: &binary, place, key });
+                (Ami::built(image).running(architecture(settings)), true)
+            }
+        };
+        let template = self.template(ami, profile, group, key).user_data(binary.user_data(settings, installed));
+        let template = stack.add("Template", template);
+        stack.depends(template, object);
+        self.add_group(stack, template, network, role);
+    }
+
+    /// An empty secret for each feed that logs in and whose secret isn't the customer's.
+    fn add_secrets(&self, stack: &mut Stack, key: Option<KeyRef>) -> Grant {
+        let mut read = Grant::default();
+        for feed in self.settings.ingestion.feeds.iter().filter(|feed| feed.needs_credentials()) {
+            let name = secret_name(self.settings, feed);
+            let place = format!("{}Login", id(feed.name()));
+            let secret = match feed.secret() {
+                Some(arn) if arn.starts_with("arn:") => stack.add(&place, Secret::existing_arn(arn.to_owned())),
+                Some(_) => stack.add(&place, Secret::existing(name)),
+                None => {
+                    let secret = Secret::empty(format!("The login for the feed {}; put it in by hand", feed.name()));
+                    let secret = secret.named(name.clone());
+                    let secret = stack.add(
+                        &place,
+                        match key {
+                            Some(key) => secret.encrypted_by(key),
+                            None => secret,
+                        },
+                    );
+                    let output = format!("{place}Secret");
+                    stack.output(&output, secret.name()).describe("Put the feed's login in here");
+                    secret
+                }
+            };
+            read = read.and(secret.read());
+        }
+        read
+    }
+
+    fn grant(&self, stack: &mut Stack, role: RoleRef, news: StreamRef, logs: LogGroupRef, secrets: Grant) {
+        stack.grant(role, news.write());
+        stack.grant(role, logs.write());
+        stack.grant(role, secrets);
+        stack.grant(role, session_manager());
+    }
+
+    fn template(
+        &self,
+        ami: Ami,
+        profile: InstanceProfileRef,
+        group: SecurityGroupRef,
+        key: Option<KeyRef>,
+    ) -> LaunchTemplate {
+        let instance = &self.settings.ingestion.instance;
+        let kind = instance.instance_type(self.settings.architecture).to_owned();
+        let template = LaunchTemplate::of(ami, kind)
+            .profile(profile)
+            .in_group(group)
+            .disk(Gib(instance.volume_gib.into()))
+            .detailed_monitoring();
+        let template = if is_private(&self.settings.network) { template } else { template.with_public_address() };
+        match key {
+            Some(key) => template.encrypted_by(key),
+            None => template,
+        }
+    }
+
+    fn add_group(&self, stack: &mut Stack, template: LaunchTemplateRef, network: NetworkRef, role: RoleRef) {
+        let subnets: Vec<Ref<Id>> = match is_private(&self.settings.network) {
+            true => network.private_subnets().collect(),
+            false => network.public_subnets().collect(),
+        };
+        let group = AutoScalingGroup::of(template, subnets).exactly(1).health_check_grace(Seconds(120));
+        let group = stack.add("Machine", group);
+        if let Some(policy) = stack.policy_of(role) {
+            stack.depends(group, policy);
+        }
+        stack.output("IngesterGroup", group.name()).describe("The Auto Scaling group of the ingester");
+    }
+}
+
+/// The ingester goes out through a NAT, or has an address of its own that nobody can connect to.
+fn is_private(network: &Network) -> bool {
+    match network {
+        Network::New(network) => network.nat,
+        Network::Existing(network) => network.public_subnet_ids.is_empty(),
+    }
+}
+
+fn architecture(settings: &Settings) -> ec2::Architecture {
+    match settings.architecture {
+        settings::Architecture::X86 => ec2::Architecture::X86,
+        settings::Architecture::Arm => ec2::Architecture::Arm64,
+    }
+}
+
+/// Feeds and AWS are reached over TLS, an own installation of LSEG's at its ports.
+fn allow_out(stack: &mut Stack, group: SecurityGroupRef, feeds: &[Feed]) {
+    stack.allow(group, Peer::anywhere(), Port::HTTPS, "Feeds and AWS");
+    let mut ports: Vec<u16> = Vec::new();
+    for feed in feeds {
+        match feed {
+            Feed::LsegDeployed(feed) => ports.extend(feed.servers.iter().map(|server| port_of(server))),
+            Feed::Rss(feed) => ports.extend(feed.urls.iter().map(|url| port_of(url))),
+            Feed::Lseg(_) | Feed::Alpaca(_) | Feed::Replay(_) => {}
+        }
+    }
+    ports.sort_unstable();
+    ports.dedup();
+    for port in ports.into_iter().filter(|port| *port != 443) {
+        stack.allow(group, Peer::anywhere(), Port::tcp(port), "Feeds");
+    }
+}
+
+/// The port in an address; what its scheme means where it says none.
+fn port_of(url: &str) -> u16 {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let host = rest.split('/').next().unwrap_or(rest);
+    let usual = if matches!(scheme, "http" | "ws") { 80 } else { 443 };
+    host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(usual)
+}
+
+/// A shell without SSH: what the agent of Systems Manager needs for Session Manager and nothing more
+/// (Systems Manager User Guide, "Verify or add instance permissions for Session Manager").
+fn session_manager() -> Grant {
+    Grant::of([Statement::allow([
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    ])
+    .on_any("the agent's channels are not resources")])
+}
+
+/// Where an image is built.
+#[derive(Clone, Copy)]
+struct Place {
+    network: NetworkRef,
+    group: SecurityGroupRef,
+}
+
+/// An image with the ingester inside, built now and again on a schedule.
+struct Baked<'a> {
+    settings: &'a Settings,
+    baked: &'a BakedImage,
+    binary: &'a Binary<'a>,
+    place: Place,
+    key: Option<KeyRef>,
+}
+
+impl Construct for Baked<'_> {
+    type Handle = Ref<Id>;
+
+    fn build(self, stack: &mut Stack) -> Ref<Id> {
+        let settings = self.settings;
+        let version = version_of(self.binary.asset);
+        let component = Component::new(Platform::Linux, version.clone(), self.binary.component());
+        let component = match self.key {
+            Some(key) => component.encrypted_by(key),
+            None => component,
+        };
+        let component = stack.add("Ingester", component);
+        let parent = match settings.architecture {
+            settings::Architecture::X86 => ParentImage::amazon_linux_2023_x86_64(),
+            settings::Architecture::Arm => ParentImage::amazon_linux_2023_arm64(),
+        };
+        let recipe = stack.add("Recipe", ImageRecipe::based_on(parent, version).with(component));
+        let infrastructure = self.infrastructure(stack);
+        let distribution = DistributionConfiguration::of(Distribution::here().named(format!(
+            "{}-ingester-{{{{ imagebuilder:buildDate }}}}",
+            settings.name
+        )));
+        let distribution = stack.add("Distribution", distribution);
+        let schedule = Schedule::cron(cron_fields(&self.baked.schedule).to_owned());
+        let pipeline = ImagePipeline::of(recipe, infrastructure).distributed(distribution).scheduled(schedule);
+        stack.add("Pipeline", pipeline);
+        stack.add("Built", Image::of(recipe, infrastructure).distributed(distribution)).ami()
+    }
+}
+
+/// What a version of a component or recipe holds never changes, so another binary is another version.
+fn version_of(binary: &Asset) -> String {
+    let digest = binary.sha256.get(..6).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    format!("1.0.{}", digest.unwrap_or_default())
+}
+
+impl Baked<'_> {
+    fn infrastructure(&self, stack: &mut Stack) -> constructs::services::imagebuilder::InfrastructureConfigurationRef {
+        let settings = self.settings;
+        let role = stack.add("Builder", Role::of(Service::EC2).description("Builds the ingester's image"));
+        stack.grant(role, self.binary.bucket.read_prefix(self.binary.asset.key.clone()));
+        let profile = stack.add("Profile", InstanceProfile::of(role));
+        let kind = self.baked.build_instance_type.clone();
+        let kind = kind.unwrap_or_else(|| settings.ingestion.instance.instance_type(settings.architecture).to_owned());
+        let Place { network, group } = self.place;
+        let subnet = if is_private(&settings.network) {
+            network.private_subnets().next()
+        } else {
+            network.public_subnets().next()
+        };
+        let infrastructure = InfrastructureConfiguration::on(profile).instance_type(kind);
+        let infrastructure = match subnet {
+            Some(subnet) => infrastructure.in_subnet(subnet, [group.id()]),
+            None => infrastructure,
+        };
+        stack.add("Infrastructure", infrastructure)
+    }
+}
+
+/// `cron(0 4 ? * sun *)` → `0 4 ? * sun *`.
+fn cron_fields(schedule: &str) -> &str {
+    schedule.strip_prefix("cron(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(schedule)
+}

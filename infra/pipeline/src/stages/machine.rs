@@ -1,0 +1,119 @@
+//! What the ingester's machine does when it starts, and what an image with the ingester inside is made of.
+
+use constructs::{
+    services::{
+        imagebuilder::{Document, Step},
+        s3::BucketRef,
+    },
+    tree::{Pseudo, Text},
+};
+use serde_json::json;
+use settings::Settings;
+
+use crate::Asset;
+
+/// The binary's place; also in the unit below.
+const BINARY: &str = "/opt/newsloom/ingester";
+
+/// systemd restarts what stops, refuses it whatever it doesn't need, and tells it when to flush.
+const UNIT: &str = "\
+[Unit]
+Description=Newsloom ingester: news feeds to Kinesis
+Documentation=man:systemd.service(5)
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart=/opt/newsloom/ingester --config /etc/newsloom/ingester.json
+Restart=always
+RestartSec=5
+WatchdogSec=60
+TimeoutStopSec=15
+DynamicUser=yes
+StateDirectory=newsloom
+CapabilityBoundingSet=
+LockPersonality=yes
+NoNewPrivileges=yes
+PrivateDevices=yes
+PrivateTmp=yes
+ProtectControlGroups=yes
+ProtectHome=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectSystem=strict
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+SystemCallArchitectures=native
+
+[Install]
+WantedBy=multi-user.target
+";
+
+/// Where the binary comes from.
+pub(super) struct Binary<'a> {
+    pub(super) bucket: BucketRef,
+    pub(super) asset: &'a Asset,
+}
+
+impl Binary<'_> {
+    /// Copies it, compares its checksum, and only then puts it in its place.
+    fn installation(&self) -> Text {
+        Text::from("install -d /opt/newsloom /etc/newsloom\naws s3 cp --only-show-errors --region ")
+            + Pseudo::Region
+            + " s3://"
+            + self.bucket.name()
+            + format!("/{} {BINARY}.new\n", self.asset.key)
+            + format!("echo '{}  {BINARY}.new' | sha256sum --check --quiet\n", self.asset.sha256)
+            + format!("chmod 0755 {BINARY}.new\nmv {BINARY}.new {BINARY}\n")
+            + "cat > /etc/systemd/system/newsloom-ingester.service <<'UNIT'\n"
+            + UNIT
+            + "UNIT\nsystemctl daemon-reload\n"
+    }
+
+    /// What a machine runs when it starts: the installation, unless its image has it, and the configuration.
+    pub(super) fn user_data(&self, settings: &Settings, installed: bool) -> Text {
+        let start = Text::from("#!/bin/bash\nset -euo pipefail\n");
+        let start = if installed { start + "install -d /etc/newsloom\n" } else { start + self.installation() };
+        start
+            + "cat > /etc/newsloom/ingester.json <<'CONFIG'\n"
+            + configuration(settings)
+            + "\nCONFIG\nsystemctl enable --now newsloom-ingester.service\n"
+    }
+
+    /// The component of an image that has the ingester inside.
+    pub(super) fn component(&self) -> Document {
+        let install = Text::from("set -euo pipefail\n") + self.installation();
+        let check = format!("test -x {BINARY} && systemd-analyze verify newsloom-ingester.service");
+        Document::new("Installs the ingester and its unit; it starts when a machine has its configuration")
+            .build(Step::bash("Install", [install]))
+            .validate(Step::bash("Verify", [check]))
+    }
+}
+
+/// What the ingester reads: names, never credentials.
+fn configuration(settings: &Settings) -> String {
+    let feeds = settings.ingestion.feeds.iter().map(|feed| {
+        let mut described = json!(feed);
+        if feed.needs_credentials() {
+            described["secret"] = json!(secret_name(settings, feed));
+        }
+        described
+    });
+    let told = json!({
+        "pipeline": settings.name,
+        "region": settings.region,
+        "stream": super::ingestion::stream_name(settings),
+        "log_group": super::ingestion::log_group_name(settings),
+        "spool_mib": settings.ingestion.instance.spool_mib,
+        "filter": settings.ingestion.filter,
+        "feeds": feeds.collect::<Vec<_>>(),
+    });
+    serde_json::to_string_pretty(&told).expect("settings are JSON")
+}
+
+/// The secret with a feed's login: the customer's, or an empty one for the customer to fill.
+pub(super) fn secret_name(settings: &Settings, feed: &settings::Feed) -> String {
+    feed.secret().map_or_else(|| format!("{}/feeds/{}", settings.name, feed.name()), ToOwned::to_owned)
+}

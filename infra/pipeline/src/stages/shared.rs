@@ -1,0 +1,90 @@
+//! What several stages use: the bucket for code, and the network.
+
+use constructs::{
+    services::{
+        s3::{Bucket, BucketRef},
+        units::Days,
+        vpc::{FlowLogs, GatewayEndpoint, InterfaceEndpoints, InterfaceEndpointsRef, InterfaceService, NetworkRef},
+    },
+    tree::{Construct, Stack},
+};
+use settings::{ExistingNetwork, Network, NewNetwork, Settings, Zones};
+
+use super::own_key;
+
+/// The bucket for code, and the network where a stage needs one.
+pub(crate) struct Shared<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) with_network: bool,
+}
+
+/// What stages take from [`Shared`].
+#[derive(Clone, Copy)]
+pub(crate) struct SharedRef {
+    pub(crate) code: BucketRef,
+    pub(crate) network: Option<NetworkRef>,
+    /// The way to Secrets Manager from private subnets; without it there is a NAT, or a way of the customer's.
+    pub(crate) secrets: Option<InterfaceEndpointsRef>,
+}
+
+impl Construct for Shared<'_> {
+    type Handle = SharedRef;
+
+    fn build(self, stack: &mut Stack) -> SharedRef {
+        let key = own_key(stack, self.settings, "Encrypts the code of functions and ingester");
+        let bucket = Bucket::new().expire_noncurrent_after(Days(90));
+        let code = stack.add(
+            "Code",
+            match key {
+                Some(key) => bucket.encrypted_by(key),
+                None => bucket,
+            },
+        );
+        if !self.with_network {
+            return SharedRef { code, network: None, secrets: None };
+        }
+        let (network, secrets) = match &self.settings.network {
+            Network::New(new) => self.new_network(stack, new),
+            Network::Existing(existing) => existing_network(stack, existing),
+        };
+        SharedRef { code, network: Some(network), secrets }
+    }
+}
+
+impl Shared<'_> {
+    fn new_network(&self, stack: &mut Stack, new: &NewNetwork) -> (NetworkRef, Option<InterfaceEndpointsRef>) {
+        let logs = FlowLogs::rejected().kept_for(Days(self.settings.monitoring.log_retention_days.into()));
+        let mut network = constructs::services::vpc::Network::new(new.cidr.clone()).with_public_subnets().flow_logs(logs);
+        network = match &new.zones {
+            Zones::Count(count) => network.zones(*count),
+            Zones::Names(names) => network.zones_named(names),
+        };
+        if !new.private_cidrs.is_empty() {
+            network = network.private_blocks(new.private_cidrs.clone());
+        }
+        if !new.public_cidrs.is_empty() {
+            network = network.public_blocks(new.public_cidrs.clone());
+        }
+        if new.nat {
+            network = network.with_nat();
+        }
+        let network = stack.add("Network", network);
+        stack.add("S3Endpoint", GatewayEndpoint::s3(network));
+        // With a NAT there is a way to Secrets Manager already.
+        let secrets = (!new.nat).then(|| stack.add("Endpoints", secrets_endpoint(network)));
+        (network, secrets)
+    }
+}
+
+fn existing_network(stack: &mut Stack, existing: &ExistingNetwork) -> (NetworkRef, Option<InterfaceEndpointsRef>) {
+    let network = constructs::services::vpc::Network::existing(&existing.vpc_id)
+        .private_subnets(&existing.private_subnet_ids)
+        .public_subnets(&existing.public_subnet_ids);
+    let network = stack.add("Network", network);
+    let secrets = existing.create_endpoints.then(|| stack.add("Endpoints", secrets_endpoint(network)));
+    (network, secrets)
+}
+
+fn secrets_endpoint(network: NetworkRef) -> InterfaceEndpoints {
+    InterfaceEndpoints::to([InterfaceService::SECRETS_MANAGER], network)
+}
