@@ -145,6 +145,9 @@ fn each_resource(context: &Context<'_>, mut visit: impl FnMut(NodeRef, &Node, &d
             context.problem("", why);
             continue;
         }
+        for earlier in node.depends_on.iter().filter(|earlier| earlier.stack == context.stack.id) {
+            context.edge(*earlier);
+        }
         visit(NodeRef { stack: context.stack.id, index }, node, resource.as_ref());
     }
     context.enter(None);
