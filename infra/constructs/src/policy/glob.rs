@@ -157,6 +157,7 @@ fn pseudo_word(pseudo: Pseudo) -> &'static str {
         Pseudo::Region => "${Region}",
         Pseudo::Account => "${Account}",
         Pseudo::DnsSuffix => "${DnsSuffix}",
+        Pseudo::Zone(_) => "${Zone}",
     }
 }
 

@@ -120,18 +120,19 @@ fn type_of(context: &Context<'_>, reference: Reference) -> Option<(Kind, String)
 }
 
 /// Adds the tags that the app, the stack and the constructs above a node ask for, in the form that its type
-/// takes. Terraform's provider gives the app's and the stack's to everything by itself.
-pub(super) fn add_tags(context: &Context<'_>, node: &Node, types: &Types, properties: &mut Properties) {
-    let below = context.stack.tags.below(&node.path);
-    let tags: BTreeMap<&str, &str> = match context.backend {
-        Backend::Terraform => below.collect(),
-        Backend::CloudFormation => {
-            let app = context.app.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-            app.chain(context.stack.tags.top()).chain(below).collect()
-        }
-    };
-    if tags.is_empty() || (context.backend == Backend::Terraform && types.block != Block::Resource) {
+/// takes. Terraform's provider gives the app's and the stack's to everything by itself, but not to what a
+/// resource launches later.
+pub(super) fn add_tags(context: &Context<'_>, node: &Node, resource: &dyn Resource, properties: &mut Properties) {
+    let types = resource.types();
+    let below: BTreeMap<&str, &str> = context.stack.tags.below(&node.path).collect();
+    let app = context.app.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let mut all: BTreeMap<&str, &str> = app.chain(context.stack.tags.top()).collect();
+    all.extend(&below);
+    if all.is_empty() || types.block != Block::Resource {
         return;
+    }
+    for path in resource.tag_specifications(context.backend) {
+        add_to_specifications(properties, path, context.backend, &all);
     }
     let name = match context.backend {
         Backend::Terraform => types.terraform.as_ref(),
@@ -139,20 +140,44 @@ pub(super) fn add_tags(context: &Context<'_>, node: &Node, types: &Types, proper
     };
     let Ok(schema) = context.schemas.find(Kind::Resource, name) else { return };
     let Some(form) = &schema.tags else { return };
+    let by_provider = context.backend == Backend::Terraform && !matches!(form.form, TagForm::PairsAtLaunch);
+    let tags = if by_provider { &below } else { &all };
+    if tags.is_empty() {
+        return;
+    }
     let slot = properties.slot(&form.property);
     match form.form {
-        TagForm::Map => add_to_map(slot, &tags),
-        TagForm::Pairs => {
-            add_pairs(slot, &tags, |key, value| Properties::default().set("Key", key).set("Value", value))
-        }
+        TagForm::Map => add_to_map(slot, tags),
+        TagForm::Pairs => add_pairs(slot, tags, pair),
         TagForm::PairsAtLaunch => match context.backend {
-            Backend::CloudFormation => add_pairs(slot, &tags, |key, value| {
-                Properties::default().set("Key", key).set("Value", value).set("PropagateAtLaunch", true)
-            }),
-            Backend::Terraform => add_pairs(slot, &tags, |key, value| {
+            Backend::CloudFormation => {
+                add_pairs(slot, tags, |key, value| pair(key, value).set("PropagateAtLaunch", true))
+            }
+            Backend::Terraform => add_pairs(slot, tags, |key, value| {
                 Properties::default().set("key", key).set("value", value).set("propagate_at_launch", true)
             }),
         },
+    }
+}
+
+fn pair(key: String, value: String) -> Properties {
+    Properties::default().set("Key", key).set("Value", value)
+}
+
+fn add_to_specifications(properties: &mut Properties, path: &str, backend: Backend, tags: &BTreeMap<&str, &str>) {
+    let mut steps = path.split('.');
+    let mut place = properties.slot(steps.next().unwrap_or_default());
+    for step in steps {
+        let Value::Map(inside) = place else { return };
+        place = inside.slot(step);
+    }
+    let Value::List(specifications) = place else { return };
+    for specification in specifications {
+        let Value::Map(specification) = specification else { continue };
+        match backend {
+            Backend::Terraform => add_to_map(specification.slot("tags"), tags),
+            Backend::CloudFormation => add_pairs(specification.slot("Tags"), tags, pair),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A stack as a CloudFormation template.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     context::{Context, Import, Piece, Target},
@@ -8,7 +8,8 @@ use super::{
     output::File,
 };
 use crate::tree::{
-    Access, Attribute, Backend, Body, Node, NodeRef, Properties, Pseudo, Reference, Removal, Text, Types, Value, pascal,
+    Access, Attribute, Backend, Body, Node, NodeRef, Properties, Pseudo, Reference, Removal, Resource, Text, Value,
+    pascal,
 };
 
 /// The most resources that CloudFormation takes in one template (its quota "Resources in a template").
@@ -24,19 +25,20 @@ impl Template {
         &mut self,
         context: &Context<'_>,
         node: NodeRef,
-        types: &Types,
-        stateful: bool,
+        resource: &dyn Resource,
         properties: Properties,
     ) {
         let described = &context.stack.nodes[node.index as usize];
-        let body = Properties::default()
-            .set("Type", types.cloudformation.clone().into_owned())
+        let mut body = Properties::default()
+            .set("Type", resource.types().cloudformation.into_owned())
             .set("Metadata", Properties::default().set("Path", described.path.clone()))
             .set_filled("DependsOn", depends_on(context, described));
-        let body = match policy(context, described, stateful) {
-            Some(policy) => body.set("DeletionPolicy", policy).set("UpdateReplacePolicy", policy),
-            None => body,
-        };
+        if let Some(policy) = policy(context, described, resource.is_stateful()) {
+            body = body.set("DeletionPolicy", policy).set("UpdateReplacePolicy", policy);
+        }
+        for (name, attribute) in resource.cloudformation_attributes().iter() {
+            body.insert(name.to_owned(), attribute.clone());
+        }
         let body = body.set_filled("Properties", properties);
         self.insert(context, context.name(node).to_owned(), &body);
     }
@@ -155,7 +157,15 @@ impl Dialect for CloudFormation<'_, '_> {
         write_text(self.0, out, text, indent);
     }
 
+    fn base64(&self, out: &mut String, text: &Text, indent: usize) {
+        let mut lines = Lines::open(out, '{', indent);
+        lines.key(out, "Fn::Base64");
+        self.text(out, text, indent + 1);
+        lines.close(out, '}');
+    }
+
     fn document(&self, out: &mut String, document: &Value, indent: usize) {
+        self.0.document_problems(document);
         let mut plain = Sub::default();
         let mut inner = String::new();
         json::write_compact(&mut inner, document, &mut |inner, text| {
@@ -202,8 +212,14 @@ impl Sub {
             }
             Piece::Pseudo(pseudo) => {
                 self.has_references = true;
+                let name = pseudo_parameter(*pseudo);
+                if matches!(pseudo, Pseudo::Zone(_))
+                    && let Some(value) = intrinsic(context, piece)
+                {
+                    self.define(&name, value);
+                }
                 inner.push_str("${");
-                inner.push_str(pseudo_parameter(*pseudo));
+                inner.push_str(&name);
                 inner.push('}');
             }
             Piece::Target(target, attribute) => {
@@ -228,14 +244,18 @@ impl Sub {
             (Target::Resource(_, node), Access::GetAtt(name)) => format!("{}.{name}", context.name(*node)),
             (Target::Resource(_, node), _) => {
                 let name = context.name(*node).to_owned();
-                if let Some(value) = intrinsic(context, piece)
-                    && !self.variables.iter().any(|(known, _)| *known == name)
-                {
-                    self.variables.push((name.clone(), value));
+                if let Some(value) = intrinsic(context, piece) {
+                    self.define(&name, value);
                 }
                 name
             }
             _ => parameter_name(context, target, attribute),
+        }
+    }
+
+    fn define(&mut self, name: &str, value: String) {
+        if !self.variables.iter().any(|(known, _)| known == name) {
+            self.variables.push((name.to_owned(), value));
         }
     }
 
@@ -269,19 +289,26 @@ impl Sub {
 fn intrinsic(context: &Context<'_>, piece: &Piece<'_>) -> Option<String> {
     let (target, attribute) = match piece {
         Piece::Literal(_) => return None,
+        Piece::Pseudo(Pseudo::Zone(index)) => {
+            return Some(format!("{{ \"Fn::Select\": [{index}, {{ \"Fn::GetAZs\": \"\" }}] }}"));
+        }
         Piece::Pseudo(pseudo) => return Some(format!("{{ \"Ref\": \"{}\" }}", pseudo_parameter(*pseudo))),
         Piece::Target(target, attribute) => (target, *attribute),
     };
     let Target::Resource(resource, node) = target else {
         return Some(format!("{{ \"Ref\": \"{}\" }}", parameter_name(context, target, attribute)));
     };
+    let name = context.name(*node);
+    if let Some(why) = resource.terraform_only() {
+        context.problem("", why);
+        return Some(format!("{{ \"Ref\": \"{name}\" }}"));
+    }
     if resource.types().cloudformation.is_empty() {
         context.problem(
             "",
             format!("`{}` is only in Terraform, and CloudFormation needs it here", resource.types().terraform),
         );
     }
-    let name = context.name(*node);
     Some(match attribute.cloudformation {
         Access::Ref => format!("{{ \"Ref\": \"{name}\" }}"),
         Access::GetAtt(attribute) => format!("{{ \"Fn::GetAtt\": [\"{name}\", \"{attribute}\"] }}"),
@@ -328,9 +355,15 @@ fn parameters(context: &Context<'_>) -> Properties {
         let node = &context.stack.nodes[*index as usize];
         let Body::Lookup(lookup) = &node.body else { continue };
         let name = format!("{}{}", pascal(&node.path), pascal_words(attribute.terraform));
-        let description =
-            format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
-        all.insert(name, Properties::default().set("Type", "String").set("Description", description));
+        let of = format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
+        let body = match &lookup.stored_at {
+            Some(path) => Properties::default()
+                .set("Type", "AWS::SSM::Parameter::Value<String>")
+                .set("Description", format!("For {}, from Parameter Store", node.path))
+                .set("Default", path),
+            None => Properties::default().set("Type", "String").set("Description", of),
+        };
+        all.insert(name, body);
     }
     for import in uses.imports.values() {
         let stack = &context.stack_of(import.reference.node).name;
@@ -354,12 +387,14 @@ fn outputs(context: &Context<'_>) -> Properties {
     outputs.iter().map(|output| (output.name.clone(), body(output))).collect()
 }
 
-fn pseudo_parameter(pseudo: Pseudo) -> &'static str {
+fn pseudo_parameter(pseudo: Pseudo) -> Cow<'static, str> {
     match pseudo {
-        Pseudo::Partition => "AWS::Partition",
-        Pseudo::Region => "AWS::Region",
-        Pseudo::Account => "AWS::AccountId",
-        Pseudo::DnsSuffix => "AWS::URLSuffix",
+        Pseudo::Partition => "AWS::Partition".into(),
+        Pseudo::Region => "AWS::Region".into(),
+        Pseudo::Account => "AWS::AccountId".into(),
+        Pseudo::DnsSuffix => "AWS::URLSuffix".into(),
+        // No parameter, but a variable of `Fn::Sub`.
+        Pseudo::Zone(index) => format!("Zone{index}").into(),
     }
 }
 

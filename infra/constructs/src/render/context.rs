@@ -7,8 +7,8 @@ use std::{
 
 use crate::schema::Schemas;
 use crate::tree::{
-    App, Attribute, Backend, Body, Lookup, NodeRef, Part, Problem, Pseudo, Reference, Resource, Stack, Text, pascal,
-    snake,
+    App, Attribute, Backend, Body, Lookup, NodeRef, Part, Problem, Pseudo, Reference, Resource, Stack, Text, Value,
+    pascal, snake,
 };
 
 /// What nodes are called in both backends, by stack and index.
@@ -199,10 +199,21 @@ impl<'a> Context<'a> {
         import
     }
 
-    /// Notes that the node that is being written needs another one of its stack.
+    /// Remembers that the node that is being written needs another one of this stack.
     pub(super) fn edge(&self, to: NodeRef) {
         if let Some(from) = self.current.get() {
             self.uses.borrow_mut().edges.push((from, to.index));
+        }
+    }
+
+    /// Reports what a document can't hold.
+    pub(super) fn document_problems(&self, document: &Value) {
+        match document {
+            Value::Base64(_) => self.problem("", "an encoded text can't be part of a JSON document"),
+            Value::List(items) => items.iter().for_each(|item| self.document_problems(item)),
+            Value::Map(properties) => properties.iter().for_each(|(_, item)| self.document_problems(item)),
+            Value::Json(inner) => self.document_problems(inner),
+            _ => {}
         }
     }
 

@@ -10,6 +10,8 @@ pub(super) trait Dialect {
     fn text(&self, out: &mut String, text: &Text, indent: usize);
     /// Writes a document as a string that holds JSON.
     fn document(&self, out: &mut String, document: &Value, indent: usize);
+    /// Writes a text that is encoded when it is deployed.
+    fn base64(&self, out: &mut String, text: &Text, indent: usize);
 }
 
 /// Writes a value; `indent` is the depth of the line it starts on.
@@ -21,6 +23,7 @@ pub(super) fn write(out: &mut String, value: &Value, indent: usize, dialect: &dy
         Value::Number(number) => write_number(out, *number),
         Value::Text(text) => dialect.text(out, text, indent),
         Value::Json(document) => dialect.document(out, document, indent),
+        Value::Base64(text) => dialect.base64(out, text, indent),
         Value::List(items) => write_list(out, items, indent, dialect),
         Value::Map(properties) => write_object(out, properties, indent, dialect),
     }
@@ -52,7 +55,8 @@ pub(super) fn write_compact(out: &mut String, value: &Value, text: &mut dyn FnMu
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Integer(number) => write!(out, "{number}").expect("a string takes everything"),
         Value::Number(number) => write_number(out, *number),
-        Value::Text(value) => {
+        // Neither backend encodes inside a document; `Context::document_problems` refuses it.
+        Value::Text(value) | Value::Base64(value) => {
             out.push('"');
             text(out, value);
             out.push('"');

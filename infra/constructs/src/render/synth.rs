@@ -107,7 +107,7 @@ fn render_terraform(context: &Context<'_>, exports: &[Reference]) -> Vec<File> {
             return;
         }
         let mut arguments = overridden(context, described, resource.terraform());
-        checks::add_tags(context, described, &types, &mut arguments);
+        checks::add_tags(context, described, resource, &mut arguments);
         checks::properties(context, &types, &arguments);
         checks::policies(context, resource, &types.terraform, &arguments);
         terraform::meta_arguments(context, described, resource.is_stateful(), &mut arguments);
@@ -125,14 +125,14 @@ fn render_cloudformation(context: &Context<'_>, format: Format, exports: &[Refer
             return;
         }
         let mut properties = overridden(context, described, resource.cloudformation());
-        checks::add_tags(context, described, &types, &mut properties);
+        checks::add_tags(context, described, resource, &mut properties);
         checks::properties(context, &types, &properties);
         // A policy that both backends have was checked with Terraform's rendering, unless it was changed here.
         let overridden = described.overrides.iter().any(|change| change.backend == Backend::CloudFormation);
         if format == Format::CloudFormation || types.terraform.is_empty() || overridden {
             checks::policies(context, resource, &types.cloudformation, &properties);
         }
-        template.add(context, node, &types, resource.is_stateful(), properties);
+        template.add(context, node, resource, properties);
     });
     template.finish(context, exports)
 }
@@ -141,12 +141,10 @@ fn each_resource(context: &Context<'_>, mut visit: impl FnMut(NodeRef, &Node, &d
     for (index, node) in (0..).zip(&context.stack.nodes) {
         let Body::Resource(resource) = &node.body else { continue };
         context.enter(Some(index));
+        node.depends_on.iter().filter(|other| other.stack == context.stack.id).for_each(|other| context.edge(*other));
         if let Some(why) = resource.refuses(context.backend) {
             context.problem("", why);
             continue;
-        }
-        for earlier in node.depends_on.iter().filter(|earlier| earlier.stack == context.stack.id) {
-            context.edge(*earlier);
         }
         visit(NodeRef { stack: context.stack.id, index }, node, resource.as_ref());
     }

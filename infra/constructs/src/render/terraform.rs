@@ -120,10 +120,9 @@ impl Files {
 
     /// Data sources for the partition, region and account, and the states of other stacks.
     fn add_surroundings(&mut self, context: &Context<'_>) {
-        let empty = Properties::default();
         let pseudos = context.uses.borrow().pseudos.clone();
         for pseudo in pseudos {
-            self.block(context, "main", "data", data_source(pseudo), "current", &empty);
+            self.block(context, "main", "data", data_source(pseudo), "current", &data_arguments(pseudo));
         }
         let stacks: BTreeSet<u16> =
             context.uses.borrow().imports.values().map(|import| import.reference.node.stack).collect();
@@ -242,7 +241,20 @@ impl Dialect for Terraform<'_, '_> {
         out.push('"');
     }
 
+    fn base64(&self, out: &mut String, text: &Text, indent: usize) {
+        // A string in a template in a string: the text's own rendering is quoted once more.
+        let mut inner = String::new();
+        self.text(&mut inner, text, indent);
+        if text.is_expression() {
+            // `"${code}"`, escaped; the code itself is the argument.
+            let template: String = serde_json::from_str(&inner).unwrap_or_default();
+            inner = template.strip_prefix("${").and_then(|code| code.strip_suffix('}')).unwrap_or_default().to_owned();
+        }
+        json::write_string(out, &format!("${{base64encode({inner})}}"));
+    }
+
     fn document(&self, out: &mut String, document: &Value, _indent: usize) {
+        self.0.document_problems(document);
         let mut inner = String::new();
         json::write_compact(&mut inner, document, &mut |inner, text| {
             self.0.each_part(text, &mut |piece| match piece {
@@ -286,6 +298,7 @@ fn expression(context: &Context<'_>, piece: &Piece<'_>) -> String {
                 Pseudo::Region => "region",
                 Pseudo::Account => "account_id",
                 Pseudo::DnsSuffix => "dns_suffix",
+                Pseudo::Zone(index) => return format!("data.{}.current.names[{index}]", data_source(*pseudo)),
             };
             return format!("data.{}.current.{attribute}", data_source(*pseudo));
         }
@@ -323,6 +336,18 @@ fn data_source(pseudo: Pseudo) -> &'static str {
         Pseudo::Partition | Pseudo::DnsSuffix => "aws_partition",
         Pseudo::Region => "aws_region",
         Pseudo::Account => "aws_caller_identity",
+        Pseudo::Zone(_) => "aws_availability_zones",
+    }
+}
+
+/// What a data source of the surroundings is asked for.
+fn data_arguments(pseudo: Pseudo) -> Properties {
+    match pseudo {
+        Pseudo::Zone(_) => {
+            let open_to_all = Properties::default().set("name", "opt-in-status").set("values", ["opt-in-not-required"]);
+            Properties::default().set("state", "available").set("filter", open_to_all)
+        }
+        _ => Properties::default(),
     }
 }
 

@@ -100,6 +100,7 @@ impl Checker<'_> {
             (Shape::Number(limits), Value::Number(number)) => self.number(place, limits, *number),
             (Shape::Text(limits), Value::Text(text)) => self.text(place, limits, text),
             (Shape::Text(_), Value::Json(document)) => self.loose(place, document),
+            (Shape::Text(_), Value::Base64(text)) => self.made(place, &Shape::Any, text),
             (Shape::List(list), Value::List(items)) => self.list(place, list, items),
             (Shape::List(list), Value::Map(_)) if list.block => {
                 self.count(place, list, 1);
@@ -148,7 +149,7 @@ impl Checker<'_> {
     /// A value of no known shape: its references must still exist.
     fn loose(&mut self, place: &Place<'_>, value: &Value) {
         match value {
-            Value::Text(text) => self.made(place, &Shape::Any, text),
+            Value::Text(text) | Value::Base64(text) => self.made(place, &Shape::Any, text),
             Value::Json(document) => self.loose(place, document),
             Value::List(items) => {
                 for (index, item) in items.iter().enumerate() {

@@ -95,6 +95,18 @@ pub trait Resource: Any {
         Properties::default()
     }
 
+    /// What CloudFormation wants beside the properties: `UpdatePolicy`, `CreationPolicy`.
+    fn cloudformation_attributes(&self) -> Properties {
+        Properties::default()
+    }
+
+    /// Tag specifications among its properties, by dotted path: lists of objects with the tags of what it
+    /// launches. Tags that the app, the stack and the constructs above ask for are added to each.
+    fn tag_specifications(&self, backend: Backend) -> &'static [&'static str] {
+        let _ = backend;
+        &[]
+    }
+
     /// Whether losing it loses data: then [`Removal`] applies to it.
     fn is_stateful(&self) -> bool {
         false
@@ -106,6 +118,11 @@ pub trait Resource: Any {
 
     /// Why a backend can't have it, if it can't: code in a local file, which only Terraform uploads.
     fn refuses(&self, _backend: Backend) -> Option<String> {
+        None
+    }
+
+    /// Why CloudFormation has no such thing, and what to write instead: said where a template would need it.
+    fn terraform_only(&self) -> Option<&'static str> {
         None
     }
 

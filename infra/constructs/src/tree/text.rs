@@ -144,6 +144,9 @@ pub enum Pseudo {
     Account,
     /// `amazonaws.com`, or `amazonaws.com.cn` in China.
     DnsSuffix,
+    /// The name of one of the region's availability zones, from 0 on. Local and wavelength zones, which an
+    /// account has to opt in to, don't count.
+    Zone(u8),
 }
 
 /// A piece of a [`Text`].

@@ -23,6 +23,8 @@ pub enum Value {
     Map(Properties),
     /// A JSON document inside a string: a policy for Terraform, a filter pattern for both.
     Json(Box<Value>),
+    /// A text that is encoded when it is deployed: what an instance runs when it starts.
+    Base64(Text),
 }
 
 impl Value {
@@ -46,6 +48,7 @@ impl Value {
             Value::List(_) => "a list",
             Value::Map(_) => "an object",
             Value::Json(_) => "a JSON string",
+            Value::Base64(_) => "an encoded string",
         }
     }
 
