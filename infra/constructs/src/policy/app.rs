@@ -113,7 +113,10 @@ impl App {
             Part::Pseudo(other) => format!("<{other:?}>"),
             Part::Reference(reference) => self.referred(*reference),
         };
-        text.parts().iter().map(part).collect()
+        match around_a_name(text) {
+            Some((named, rest)) => self.path(named.node) + &rest.iter().map(part).collect::<String>(),
+            None => text.parts().iter().map(part).collect(),
+        }
     }
 
     fn referred(&self, reference: Reference) -> String {
@@ -130,6 +133,16 @@ impl App {
         let path = &stack.nodes[node.index as usize].path;
         path.strip_suffix("/Role").unwrap_or(path).to_owned()
     }
+}
+
+/// The construct in an ARN that is made around its name, and what follows.
+fn around_a_name(text: &Text) -> Option<(Reference, &[Part])> {
+    let parts = text.parts();
+    let Some(Part::Literal(start)) = parts.first() else { return None };
+    let at = parts.iter().position(|part| matches!(part, Part::Reference(_)))?;
+    let Part::Reference(reference) = parts[at] else { return None };
+    let is_only_one = !parts[at + 1..].iter().any(|part| matches!(part, Part::Reference(_)));
+    (start.starts_with("arn:") && is_only_one).then(|| (reference, &parts[at + 1..]))
 }
 
 /// The policies that a resource without [`Resource::permissions`] holds in its Terraform arguments.

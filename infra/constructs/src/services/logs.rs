@@ -345,41 +345,38 @@ impl Resource for MetricFilter {
 
     fn cloudformation(&self) -> Properties {
         let dimension = |(name, field): &(Cow<'static, str>, Cow<'static, str>)| {
-            Properties::default().set("Key", word(name)).set("Value", word(field))
+            Properties::default().set("Key", name.clone().into_owned()).set("Value", field.clone().into_owned())
         };
         let metric = Properties::default()
-            .set("MetricNamespace", word(&self.namespace))
-            .set("MetricName", word(&self.metric))
-            .set("MetricValue", word(&self.value))
+            .set("MetricNamespace", self.namespace.clone().into_owned())
+            .set("MetricName", self.metric.clone().into_owned())
+            .set("MetricValue", self.value.clone().into_owned())
             .set_some("DefaultValue", self.default)
             .set_some("Unit", self.unit)
             .set_filled("Dimensions", Value::list(self.dimensions.iter().map(dimension)));
         Properties::default()
             .set_some("FilterName", self.name.as_ref())
             .set("LogGroupName", self.group.name())
-            .set("FilterPattern", word(&self.pattern))
+            .set("FilterPattern", self.pattern.clone().into_owned())
             .set("MetricTransformations", [metric])
     }
 
     fn terraform(&self) -> Properties {
-        let dimensions: Properties = self.dimensions.iter().map(|(name, field)| (name.clone(), word(field))).collect();
+        let dimensions: Properties =
+            self.dimensions.iter().map(|(name, field)| (name.clone(), field.clone().into_owned())).collect();
         let metric = Properties::default()
-            .set("namespace", word(&self.namespace))
-            .set("name", word(&self.metric))
-            .set("value", word(&self.value))
+            .set("namespace", self.namespace.clone().into_owned())
+            .set("name", self.metric.clone().into_owned())
+            .set("value", self.value.clone().into_owned())
             .set_some("default_value", self.default.map(|value| value.to_string()))
             .set_some("unit", self.unit)
             .set_filled("dimensions", dimensions);
         Properties::default()
             .set_some("name", self.name.as_ref())
             .set("log_group_name", self.group.name())
-            .set("pattern", word(&self.pattern))
+            .set("pattern", self.pattern.clone().into_owned())
             .set("metric_transformation", metric)
     }
-}
-
-fn word(word: &Cow<'static, str>) -> Text {
-    word.clone().into_owned().into()
 }
 
 #[cfg(test)]

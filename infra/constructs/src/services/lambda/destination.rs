@@ -1,6 +1,6 @@
 //! Where goes what a function could not do, or did.
 
-use super::function::FunctionRef;
+use super::handle::FunctionRef;
 use crate::{
     policy::Grant,
     services::units::Seconds,

@@ -6,19 +6,19 @@ use super::{
     code::{Architecture, Code, Image, Runtime},
     destination::{Destination, EventInvoke, FunctionEventInvoke},
     environment::Environment,
+    handle::{ExistingFunction, FunctionRef},
+    logging::{Format, LogLevel, Logging, SystemLogLevel, Target},
+    network::{Network, interfaces},
 };
 use crate::{
     policy::{Grant, Statement},
     services::{
-        iam::{Grantee, Role, RoleRef, Service},
+        iam::{Role, RoleRef, Service},
         kms::KeyRef,
-        logs::{DEFAULT_RETENTION, LogGroup, LogGroupRef},
+        logs::LogGroupRef,
         units::{Days, Mib, Seconds},
     },
-    tree::{
-        Access, Arn, Attribute, Backend, Construct, Handle, Id, Lookup, Name, NodeRef, Properties, Pseudo, Ref,
-        Resource, Stack, Text, Types, Value,
-    },
+    tree::{Backend, Construct, Id, Properties, Ref, Resource, Stack, Text, Types, Value},
 };
 
 const MEMORY: std::ops::RangeInclusive<u32> = 128..=10_240;
@@ -26,8 +26,6 @@ const STORAGE: std::ops::RangeInclusive<u32> = 512..=10_240;
 const TIMEOUT: std::ops::RangeInclusive<u32> = 1..=900;
 const LONGEST_NAME: usize = 64;
 const MOST_LAYERS: usize = 5;
-const MOST_SUBNETS: usize = 16;
-const MOST_SECURITY_GROUPS: usize = 5;
 
 /// A function.
 ///
@@ -61,8 +59,7 @@ pub struct Function {
     is_traced: bool,
     dead_letters: Option<Destination>,
     event_invoke: Option<EventInvoke>,
-    logs: Logs,
-    format: Format,
+    logging: Logging,
     description: Option<Cow<'static, str>>,
     key: Option<KeyRef>,
     signing: Option<Text>,
@@ -75,52 +72,6 @@ pub struct Function {
 enum Package {
     Zip { code: Code, runtime: Runtime, handler: Cow<'static, str> },
     Image(Image),
-}
-
-#[derive(Debug, Clone)]
-struct Network {
-    subnets: Vec<Ref<Id>>,
-    security_groups: Vec<Ref<Id>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Logs {
-    Own(Days),
-    Given(LogGroupRef),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Format {
-    Json { application: Option<LogLevel>, system: Option<SystemLogLevel> },
-    Text,
-}
-
-/// How much of its own events a function logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Everything.
-    Trace,
-    /// What helps to find a mistake, and all below.
-    Debug,
-    /// What happened, and all below.
-    Info,
-    /// What is odd, and all below.
-    Warn,
-    /// What failed, and all below.
-    Error,
-    /// What ended the function.
-    Fatal,
-}
-
-/// How much Lambda logs about a function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SystemLogLevel {
-    /// Also what helps to find a mistake.
-    Debug,
-    /// Also starts, ends and reports.
-    Info,
-    /// Only what is odd.
-    Warn,
 }
 
 impl Function {
@@ -155,8 +106,7 @@ impl Function {
             is_traced: false,
             dead_letters: None,
             event_invoke: None,
-            logs: Logs::Own(DEFAULT_RETENTION),
-            format: Format::Json { application: None, system: None },
+            logging: Logging::default(),
             description: None,
             key: None,
             signing: None,
@@ -255,33 +205,33 @@ impl Function {
         self
     }
 
-    /// How long its log group keeps events, see [`LogGroup::retention`]. Defaults to 30 days.
+    /// How long its log group keeps events, see [`LogGroup::retention`](crate::services::logs::LogGroup::retention). Defaults to 30 days.
     pub fn log_retention(mut self, retention: Days) -> Self {
-        self.logs = Logs::Own(retention);
+        self.logging.target = Target::Own(retention);
         self
     }
 
     /// Logs to a given group, and makes none of its own.
     pub fn logs_to(mut self, group: LogGroupRef) -> Self {
-        self.logs = Logs::Given(group);
+        self.logging.target = Target::Given(group);
         self
     }
 
     /// How much of its own events it logs, as JSON. Defaults to `Info`; the runtime's logger has to obey.
     pub fn log_level(mut self, level: LogLevel) -> Self {
-        self.format = Format::Json { application: Some(level), system: self.system_level() };
+        self.logging.set_application_level(level);
         self
     }
 
     /// How much Lambda logs about it, as JSON. Defaults to `Info`.
     pub fn system_log_level(mut self, level: SystemLogLevel) -> Self {
-        self.format = Format::Json { application: self.application_level(), system: Some(level) };
+        self.logging.set_system_level(level);
         self
     }
 
     /// Logs lines of plain text, as they are written; Lambda then knows no levels.
     pub fn text_logs(mut self) -> Self {
-        self.format = Format::Text;
+        self.logging.format = Format::Text;
         self
     }
 
@@ -323,14 +273,6 @@ impl Function {
     pub(super) fn timeout_given(&self) -> Seconds {
         self.timeout
     }
-
-    fn application_level(&self) -> Option<LogLevel> {
-        if let Format::Json { application, .. } = self.format { application } else { None }
-    }
-
-    fn system_level(&self) -> Option<SystemLogLevel> {
-        if let Format::Json { system, .. } = self.format { system } else { None }
-    }
 }
 
 impl Construct for Function {
@@ -339,14 +281,7 @@ impl Construct for Function {
     fn build(mut self, stack: &mut Stack) -> FunctionRef {
         let name = self.name.get_or_insert_with(|| stack.physical_name().into()).clone();
         self.check(stack);
-        let group = match self.logs {
-            Logs::Given(group) => group,
-            Logs::Own(retention) => {
-                let group = LogGroup::new().named(Text::from("/aws/lambda/") + &name).retention(retention);
-                stack.add("Logs", group)
-            }
-        };
-        self.logs = Logs::Given(group);
+        let group = self.logging.settle(stack, &name);
         let role = self.role.unwrap_or_else(|| stack.add("Role", Role::of(Service::LAMBDA)));
         self.role = Some(role);
         stack.must_be_assumable(role, Service::LAMBDA);
@@ -360,7 +295,9 @@ impl Construct for Function {
         // Lambda looks at the rights when it creates these, and the first call may come at once.
         if let Some(policy) = stack.policy_of(role) {
             stack.depends(function, policy);
-            settings.into_iter().for_each(|settings| stack.depends(settings, policy));
+            if let Some(settings) = settings {
+                stack.depends(settings, policy);
+            }
         }
         function
     }
@@ -387,7 +324,13 @@ impl Function {
         }
         self.environment.check(stack);
         self.check_package(stack);
-        self.check_network(stack);
+        match &self.network {
+            Some(network) => network.check(stack),
+            None if self.is_dual_stack => {
+                stack.problem("only a function in a VPC chooses to send IPv6; say which with `in_vpc`");
+            }
+            None => {}
+        }
     }
 
     fn check_package(&self, stack: &mut Stack) {
@@ -401,24 +344,6 @@ impl Function {
         }
         if layers > MOST_LAYERS {
             stack.problem(format!("{layers} layers; Lambda takes up to 5"));
-        }
-    }
-
-    fn check_network(&self, stack: &mut Stack) {
-        let Some(network) = &self.network else {
-            if self.is_dual_stack {
-                stack.problem("only a function in a VPC chooses to send IPv6; say which with `in_vpc`");
-            }
-            return;
-        };
-        let counts = [
-            ("subnets", network.subnets.len(), MOST_SUBNETS),
-            ("security groups", network.security_groups.len(), MOST_SECURITY_GROUPS),
-        ];
-        for (what, given, most) in counts {
-            if !(1..=most).contains(&given) {
-                stack.problem(format!("{given} {what}; a function in a VPC has 1 to {most}"));
-            }
         }
     }
 
@@ -436,110 +361,6 @@ impl Function {
         rights.extend(self.dead_letters.as_ref().map(Destination::send));
         rights.extend(self.event_invoke.iter().flat_map(EventInvoke::sends));
         rights
-    }
-}
-
-/// Lambda makes the network interfaces with the function's role. The function's own code is denied what it
-/// does not need, as the Lambda Developer Guide advises ("Giving Lambda functions access to resources in an
-/// Amazon VPC"); Lambda doesn't take narrower resources than the account's.
-fn interfaces(name: &Text) -> Grant {
-    let changing = [
-        "ec2:AssignPrivateIpAddresses",
-        "ec2:CreateNetworkInterface",
-        "ec2:DeleteNetworkInterface",
-        "ec2:UnassignPrivateIpAddresses",
-    ];
-    let looking = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"];
-    let function = Text::from("arn:")
-        + Pseudo::Partition
-        + ":lambda:"
-        + Pseudo::Region
-        + ":"
-        + Pseudo::Account
-        + ":function:"
-        + name;
-    let account = Text::from("arn:") + Pseudo::Partition + ":ec2:" + Pseudo::Region + ":" + Pseudo::Account + ":*/*";
-    Grant::of([
-        Statement::allow(changing).on(account),
-        Statement::allow(looking).on_any("descriptions take no resource"),
-        Statement::deny(changing.into_iter().chain(looking)).on_any("whatever else allows it").when(
-            "ArnEquals",
-            "lambda:SourceFunctionArn",
-            function,
-        ),
-    ])
-}
-
-/// See [`Function::existing`].
-#[derive(Debug, Clone)]
-pub struct ExistingFunction {
-    name: Text,
-    role: RoleRef,
-}
-
-impl Construct for ExistingFunction {
-    type Handle = FunctionRef;
-
-    fn build(self, stack: &mut Stack) -> FunctionRef {
-        let group = stack.add("Logs", LogGroup::existing(Text::from("/aws/lambda/") + &self.name));
-        let arn = Text::from("arn:") + Pseudo::Partition + ":lambda:" + Pseudo::Region + ":" + Pseudo::Account;
-        let lookup = Lookup::new("aws_lambda_function", "AWS::Lambda::Function")
-            .by("function_name", &self.name)
-            .known(NAME, &self.name)
-            .known(ARN, arn + ":function:" + &self.name);
-        FunctionRef { node: lookup.build(stack), role: self.role, group }
-    }
-}
-
-// ---------------------------------------------------------------------------------------------------
-
-/// A [`Function`] of a stack, or one that exists already.
-#[derive(Debug, Clone, Copy)]
-pub struct FunctionRef {
-    node: NodeRef,
-    role: RoleRef,
-    group: LogGroupRef,
-}
-
-const ARN: Attribute = Attribute::arn("arn", Access::GetAtt("Arn"));
-const NAME: Attribute = Attribute::name("function_name", Access::Ref);
-
-impl FunctionRef {
-    /// The function's ARN.
-    pub fn arn(self) -> Ref<Arn> {
-        Ref::new(self.node, ARN)
-    }
-
-    /// The function's name.
-    pub fn name(self) -> Ref<Name> {
-        Ref::new(self.node, NAME)
-    }
-
-    /// The role it runs with.
-    pub fn role(self) -> RoleRef {
-        self.role
-    }
-
-    /// The group it logs to.
-    pub fn log_group(self) -> LogGroupRef {
-        self.group
-    }
-
-    /// May call the function. Not for the function itself: its rights come before it, and would refer to it.
-    pub fn invoke(self) -> Grant {
-        Statement::allow(["lambda:InvokeFunction"]).on(self.arn()).into()
-    }
-}
-
-impl Grantee for FunctionRef {
-    fn role(self) -> RoleRef {
-        self.role
-    }
-}
-
-impl Handle for FunctionRef {
-    fn node(self) -> NodeRef {
-        self.node
     }
 }
 
@@ -583,8 +404,11 @@ impl Resource for Function {
             .set_filled("Environment", self.variables("Variables"))
             .set_some("KmsKeyArn", self.key.map(KeyRef::arn))
             .set_filled("Layers", Value::list(&self.layers))
-            .set_some("VpcConfig", self.network(["SubnetIds", "SecurityGroupIds", "Ipv6AllowedForDualStack"]))
-            .set("LoggingConfig", self.logging(["LogFormat", "ApplicationLogLevel", "SystemLogLevel", "LogGroup"]))
+            .set_some("VpcConfig", self.network(["SubnetIds", "SecurityGroupIds"], "Ipv6AllowedForDualStack"))
+            .set(
+                "LoggingConfig",
+                self.logging.properties(["LogFormat", "ApplicationLogLevel", "SystemLogLevel", "LogGroup"]),
+            )
             .set_some("TracingConfig", self.tracing("Mode"))
             .set_some("DeadLetterConfig", self.dead_letters.as_ref().map(target))
             .set_some("CodeSigningConfigArn", self.signing.as_ref())
@@ -615,10 +439,10 @@ impl Resource for Function {
             .set_filled("environment", self.variables("variables"))
             .set_some("kms_key_arn", self.key.map(KeyRef::arn))
             .set_filled("layers", Value::list(&self.layers))
-            .set_some("vpc_config", self.network(["subnet_ids", "security_group_ids", "ipv6_allowed_for_dual_stack"]))
+            .set_some("vpc_config", self.network(["subnet_ids", "security_group_ids"], "ipv6_allowed_for_dual_stack"))
             .set(
                 "logging_config",
-                self.logging(["log_format", "application_log_level", "system_log_level", "log_group"]),
+                self.logging.properties(["log_format", "application_log_level", "system_log_level", "log_group"]),
             )
             .set_some("tracing_config", self.tracing("mode"))
             .set_some("dead_letter_config", self.dead_letters.as_ref().map(target))
@@ -631,54 +455,12 @@ impl Function {
         Properties::default().set_filled(name, self.environment.properties())
     }
 
-    fn network(&self, [subnets, security_groups, dual_stack]: [&'static str; 3]) -> Option<Properties> {
+    fn network(&self, names: [&'static str; 2], dual_stack: &'static str) -> Option<Properties> {
         let network = self.network.as_ref()?;
-        Some(
-            Properties::default()
-                .set(subnets, network.subnets.clone())
-                .set(security_groups, network.security_groups.clone())
-                .set_some(dual_stack, self.is_dual_stack.then_some(true)),
-        )
-    }
-
-    fn logging(&self, [format, application, system, group]: [&'static str; 4]) -> Properties {
-        let properties = match self.format {
-            Format::Text => Properties::default().set(format, "Text"),
-            Format::Json { application: own, system: lambdas } => Properties::default()
-                .set(format, "JSON")
-                .set_some(application, own.map(LogLevel::word))
-                .set_some(system, lambdas.map(SystemLogLevel::word)),
-        };
-        match self.logs {
-            Logs::Given(to) => properties.set(group, to.name()),
-            Logs::Own(_) => properties,
-        }
+        Some(network.properties(names).set_some(dual_stack, self.is_dual_stack.then_some(true)))
     }
 
     fn tracing(&self, mode: &'static str) -> Option<Properties> {
         self.is_traced.then(|| Properties::default().set(mode, "Active"))
-    }
-}
-
-impl LogLevel {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Trace => "TRACE",
-            Self::Debug => "DEBUG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERROR",
-            Self::Fatal => "FATAL",
-        }
-    }
-}
-
-impl SystemLogLevel {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Debug => "DEBUG",
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-        }
     }
 }

@@ -1,11 +1,12 @@
 //! Event source mappings: a source, its settings, and the function that it calls.
 
 use super::{
-    function::{Function, FunctionRef},
+    function::Function,
+    handle::FunctionRef,
     source::{Settings, Start},
 };
 use crate::{
-    services::units::Seconds,
+    services::{kms::KeyRef, units::Seconds},
     tree::{Access, Arn, Attribute, Construct, Handle, Id, NodeRef, Properties, Ref, Resource, Stack, Types, Value},
 };
 
@@ -162,7 +163,7 @@ impl Resource for Mapping {
             .set_some("FunctionResponseTypes", self.response_types())
             .set_some("DestinationConfig", self.destination(["OnFailure", "Destination"]))
             .set_some("FilterCriteria", self.filters(["Filters", "Pattern"]))
-            .set_some("KmsKeyArn", settings.key.map(|key| key.arn()))
+            .set_some("KmsKeyArn", settings.key.map(KeyRef::arn))
             .set_some("ScalingConfig", self.scaling("MaximumConcurrency"))
             .set_some("ProvisionedPollerConfig", self.pollers(["MinimumPollers", "MaximumPollers"]))
             .set_some("MetricsConfig", self.metrics("Metrics"))
@@ -186,7 +187,7 @@ impl Resource for Mapping {
             .set_some("function_response_types", self.response_types())
             .set_some("destination_config", self.destination(["on_failure", "destination_arn"]))
             .set_some("filter_criteria", self.filters(["filter", "pattern"]))
-            .set_some("kms_key_arn", settings.key.map(|key| key.arn()))
+            .set_some("kms_key_arn", settings.key.map(KeyRef::arn))
             .set_some("scaling_config", self.scaling("maximum_concurrency"))
             .set_some("provisioned_poller_config", self.pollers(["minimum_pollers", "maximum_pollers"]))
             .set_some("metrics_config", self.metrics("metrics"))

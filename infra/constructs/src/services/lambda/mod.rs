@@ -10,8 +10,11 @@ mod destination;
 mod environment;
 mod filter;
 mod function;
+mod handle;
 mod layer;
+mod logging;
 mod mapping;
+mod network;
 mod permission;
 mod source;
 #[cfg(test)]
@@ -23,8 +26,10 @@ pub use filter::{
     Attribute, EventName, Filter, Pattern, absent, anything_but, boolean, equals_ignore_case, exists, number, one_of,
     prefix, suffix, text, within,
 };
-pub use function::{ExistingFunction, Function, FunctionRef, LogLevel, SystemLogLevel};
+pub use function::Function;
+pub use handle::{ExistingFunction, FunctionRef};
 pub use layer::{LayerVersion, LayerVersionRef};
+pub use logging::{LogLevel, SystemLogLevel};
 pub use mapping::MappingRef;
 pub use permission::Permission;
 pub use source::{Changes, DynamoDb, Kinesis, Messages, Origin, Records, Source, Sqs, Streaming, Trigger};

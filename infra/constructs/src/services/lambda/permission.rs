@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::function::FunctionRef;
+use super::handle::FunctionRef;
 use crate::tree::{Construct, Handle, NodeRef, Properties, Pseudo, Resource, Stack, Text, Types};
 
 /// Lets a service or an account call a function. Roles of this account need none: grant them
@@ -94,7 +94,7 @@ impl Permission {
     /// Of a reference only the service is known, and S3's ARNs are those without an account.
     fn names_no_account(&self, source: &Text) -> bool {
         let principal = self.principal.as_ref().and_then(Text::literal).unwrap_or_default();
-        let account = source.literal().map(|arn| arn.splitn(6, ':').nth(4).unwrap_or_default().is_empty());
+        let account = source.literal().map(|arn| arn.split(':').nth(4).unwrap_or_default().is_empty());
         account.unwrap_or_else(|| principal.starts_with("s3."))
     }
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, marker::PhantomData};
 use super::{
     destination::Destination,
     filter::Filter,
-    function::FunctionRef,
+    handle::FunctionRef,
     mapping::{Mapping, MappingRef},
 };
 use crate::{
@@ -80,6 +80,7 @@ impl Streaming for Kinesis {}
 impl Streaming for DynamoDb {}
 
 /// What a mapping is made of, whatever its origin.
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) arn: Text,

@@ -270,11 +270,18 @@ fn a_function_may_do_what_its_settings_ask_for_and_nothing_else() {
     let news = stack.add("News", Stream::on_demand());
     let enrich = stack.add("Enrich", Function::rust(code()));
     stack.trigger(enrich, news.records());
-    assert_eq!(
-        app.permissions(),
-        "Enrich/Role  allow  kinesis:DescribeStream  on  News
-"
-    );
+    let rights = "\
+Enrich  allow  kinesis:DescribeStream  on  News
+Enrich  allow  kinesis:DescribeStreamSummary  on  News
+Enrich  allow  kinesis:GetRecords  on  News
+Enrich  allow  kinesis:GetShardIterator  on  News
+Enrich  allow  kinesis:ListShards  on  News
+Enrich  allow  logs:CreateLogStream  on  Enrich/Logs:*
+Enrich  allow  logs:PutLogEvents  on  Enrich/Logs:*
+
+lambda.amazonaws.com  allow  sts:AssumeRole  on  Enrich
+";
+    assert_eq!(app.permissions(), rights);
 }
 
 #[test]
@@ -300,9 +307,11 @@ fn asynchronous_calls_have_bounds() {
     }
 }
 
+type Change<K> = fn(Source<K>) -> Source<K>;
+
 #[test]
 fn what_lambda_refuses_of_a_stream_is_refused() {
-    let cases: [(fn(Records) -> Records, &str); 9] = [
+    let cases: [(Change<Kinesis>, &str); 9] = [
         (|records| records.batch(0), "a batch of 0 records; Lambda takes 1 to 10000"),
         (|records| records.window(Seconds(301)), "a window of 301 seconds; Lambda takes 0 to 300"),
         (|records| records.parallelization(11), "a parallelization of 11 batches; Lambda takes 1 to 10"),
@@ -334,8 +343,9 @@ fn what_lambda_refuses_of_a_stream_is_refused() {
 }
 
 #[test]
+#[expect(clippy::reversed_empty_ranges, reason = "it is what is tested")]
 fn what_lambda_refuses_of_a_queue_is_refused() {
-    let cases: [(fn(Messages) -> Messages, &str); 6] = [
+    let cases: [(Change<Sqs>, &str); 6] = [
         (
             |messages| messages.batch(11),
             "a batch of 11 messages needs a window of at least 1 second; up to 10 need none",
