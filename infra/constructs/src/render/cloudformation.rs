@@ -299,8 +299,8 @@ fn intrinsic(context: &Context<'_>, piece: &Piece<'_>) -> Option<String> {
         return Some(format!("{{ \"Ref\": \"{}\" }}", parameter_name(context, target, attribute)));
     };
     let name = context.name(*node);
-    if let Some(why) = resource.terraform_only() {
-        context.problem("", why);
+    if resource.refuses(context.backend).is_some() {
+        // It says why itself.
         return Some(format!("{{ \"Ref\": \"{name}\" }}"));
     }
     if resource.types().cloudformation.is_empty() {

@@ -4,10 +4,7 @@ use std::borrow::Cow;
 
 use super::{ComponentRef, check_name, check_version};
 use crate::{
-    services::{
-        kms::KeyRef,
-        units::{Days, Gib},
-    },
+    services::{kms::KeyRef, logs::LogGroup, units::Gib},
     tree::{Access, Arn, Attribute, Construct, Handle, NodeRef, Properties, Ref, Resource, Stack, Text, Types, Value},
 };
 
@@ -41,6 +38,9 @@ impl ParentImage {
     }
 }
 
+/// Values for a component's parameters, by name.
+type Parameters = Vec<(Cow<'static, str>, Text)>;
+
 /// A recipe. What a version holds never changes: give another version with another change.
 ///
 /// The root volume is encrypted gp3 and goes with its instance. The build's logs are kept for 30 days.
@@ -57,7 +57,7 @@ impl ParentImage {
 pub struct ImageRecipe {
     parent: ParentImage,
     version: Cow<'static, str>,
-    components: Vec<(ComponentRef, Vec<(Cow<'static, str>, Text)>)>,
+    components: Vec<(ComponentRef, Parameters)>,
     volume: Option<Gib>,
     key: Option<KeyRef>,
     without_agent: bool,
@@ -144,7 +144,7 @@ impl Construct for ImageRecipe {
             stack.problem(format!("the root volume is {size} GiB; Image Builder takes 1 to 16000"));
         }
         // Image Builder would make the group itself, and keep its logs for ever.
-        let logs = stack.child("Logs", LogGroup { name: Text::from("/aws/imagebuilder/") + name, kept: Days(30) });
+        let logs = stack.add("Logs", LogGroup::new().named(Text::from("/aws/imagebuilder/") + name));
         let node = stack.resource(self);
         stack.depends(node, logs);
         ImageRecipeRef { node }
@@ -233,26 +233,5 @@ impl Resource for ImageRecipe {
             .set("block_device_mapping", [root])
             .set_some("systems_manager_agent", agent)
             .set_some("description", self.description.clone().map(Cow::into_owned))
-    }
-}
-
-/// Where Image Builder writes what happens while an image of the recipe is built.
-#[derive(Debug)]
-struct LogGroup {
-    name: Text,
-    kept: Days,
-}
-
-impl Resource for LogGroup {
-    fn types(&self) -> Types {
-        Types::new("imagebuilder", "aws_cloudwatch_log_group", "AWS::Logs::LogGroup")
-    }
-
-    fn cloudformation(&self) -> Properties {
-        Properties::default().set("LogGroupName", &self.name).set("RetentionInDays", self.kept)
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default().set("name", &self.name).set("retention_in_days", self.kept)
     }
 }

@@ -119,7 +119,7 @@ fn images_that_cannot_be() {
         (|stack| add(stack, Component::new(Platform::Linux, "1.0.0", Document::new("Nothing"))), "at least one step"),
         (
             |stack| {
-                add(stack, Component::new(Platform::Linux, "1.0.0", chrony().build(Step::bash("Install", ["true"]))))
+                add(stack, Component::new(Platform::Linux, "1.0.0", chrony().build(Step::bash("Install", ["true"]))));
             },
             "two steps of the phase build are called `Install`",
         ),

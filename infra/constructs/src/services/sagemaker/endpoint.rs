@@ -6,16 +6,16 @@ use super::{
 };
 use crate::{
     policy::{Grant, Statement},
-    services::units::Days,
+    services::{
+        iam::RoleRef,
+        logs::{DEFAULT_RETENTION, LogGroup, LogGroupRef},
+        units::Days,
+    },
     tree::{
         Access, Arn, Attribute, Construct, Handle, Lookup, Name, NodeRef, Properties, Pseudo, Ref, Resource, Stack,
         Text, Types,
     },
 };
-
-/// What CloudWatch Logs can keep, in days.
-const DAYS_KEPT: [u32; 22] =
-    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// An endpoint: a name that stays, whatever it serves.
 ///
@@ -60,7 +60,7 @@ impl Endpoint {
     }
 
     fn with(serves: Configuration) -> Self {
-        Self { serves, deployment: None, logs_kept: Days(30), name: None }
+        Self { serves, deployment: None, logs_kept: DEFAULT_RETENTION, name: None }
     }
 
     /// How it moves to a new configuration. Left out, SageMaker starts a second fleet and moves all at once.
@@ -109,16 +109,14 @@ impl Construct for Endpoint {
     fn build(self, stack: &mut Stack) -> EndpointRef {
         let name = self.name.unwrap_or_else(|| stack.physical_name().into());
         check_name(stack, "endpoint", &name);
-        if !DAYS_KEPT.contains(&self.logs_kept.0) {
-            stack.problem(format!("logs are kept for {} days; CloudWatch Logs takes {DAYS_KEPT:?}", self.logs_kept.0));
-        }
         let configuration = match self.serves {
             Configuration::Own(own) => stack.add("Configuration", *own),
             Configuration::Given(given) => given,
         };
         let Some(served) = served(stack, configuration) else {
             stack.problem("an endpoint and its configuration belong in one stack; add them in the same one");
-            return EndpointRef { node: configuration.node(), variant: "", serves: Serves::Unknown };
+            let logs = stack.add("Logs", LogGroup::existing(log_group(&name)));
+            return EndpointRef { node: configuration.node(), variant: "", serves: Serves::Unknown, logs };
         };
         if let Some(deployment) = &self.deployment {
             deployment.check(stack);
@@ -126,24 +124,24 @@ impl Construct for Endpoint {
                 stack.problem("a rolling deployment is for one variant on instances; take a canary or a linear one");
             }
         }
-        let group = Text::from("/aws/sagemaker/Endpoints/") + &name;
+        let group = LogGroup::new().named(log_group(&name)).retention(self.logs_kept);
+        let logs = stack.add("Logs", group);
         for role in &served.roles {
-            stack.grant(*role, write_logs(&group));
+            stack.grant(*role, write_logs(logs));
         }
-        let logs = stack.child("Logs", LogGroup { name: group, kept: self.logs_kept });
-        let (variant, serves) = (served.variants[0], served.serves);
-        let (deployment, variants) = (self.deployment, served.variants);
+        let Served { variants, serves, .. } = served;
+        let (variant, deployment) = (variants[0], self.deployment);
         let node = stack.resource(EndpointResource { name, configuration: configuration.name(), deployment, variants });
         // SageMaker would make the group itself, and keep its logs for ever.
         stack.depends(node, logs);
-        EndpointRef { node, variant, serves }
+        EndpointRef { node, variant, serves, logs }
     }
 }
 
 /// What an endpoint needs to know of its configuration.
 struct Served {
     variants: Vec<&'static str>,
-    roles: Vec<crate::services::iam::RoleRef>,
+    roles: Vec<RoleRef>,
     serves: Serves,
 }
 
@@ -159,13 +157,15 @@ fn served(stack: &mut Stack, configuration: EndpointConfigurationRef) -> Option<
     Some(Served { variants, roles: configuration.roles(), serves })
 }
 
-fn write_logs(group: &Text) -> Grant {
-    let arn = Text::from("arn:") + Pseudo::Partition + ":logs:" + Pseudo::Region + ":" + Pseudo::Account;
-    let arn = arn + ":log-group:" + group;
-    Grant::of([
-        Statement::allow(["logs:CreateLogGroup", "logs:DescribeLogStreams"]).on(arn.clone()).on(arn.clone() + ":*"),
-        Statement::allow(["logs:CreateLogStream", "logs:PutLogEvents"]).on(arn + ":log-stream:*"),
-    ])
+/// Where SageMaker writes what an endpoint's containers say.
+fn log_group(endpoint: &Text) -> Text {
+    Text::from("/aws/sagemaker/Endpoints/") + endpoint
+}
+
+/// What SageMaker asks for, beside writing: it looks whether the group is there.
+fn write_logs(logs: LogGroupRef) -> Grant {
+    let group = Statement::allow(["logs:CreateLogGroup", "logs:DescribeLogStreams"]).on(logs.streams());
+    logs.write().and(group.into())
 }
 
 /// See [`Endpoint::existing`].
@@ -181,7 +181,8 @@ impl Construct for ExistingEndpoint {
         let lookup = Lookup::new("aws_sagemaker_endpoint", "AWS::SageMaker::Endpoint")
             .known(NAME, &self.0)
             .known(ARN, arn + ":endpoint/" + &self.0);
-        EndpointRef { node: lookup.build(stack), variant: "AllTraffic", serves: Serves::Unknown }
+        let logs = stack.add("Logs", LogGroup::existing(log_group(&self.0)));
+        EndpointRef { node: lookup.build(stack), variant: "AllTraffic", serves: Serves::Unknown, logs }
     }
 }
 
@@ -212,6 +213,7 @@ pub struct EndpointRef {
     node: NodeRef,
     variant: &'static str,
     pub(crate) serves: Serves,
+    logs: LogGroupRef,
 }
 
 const ARN: Attribute = Attribute::arn("arn", Access::Ref);
@@ -232,6 +234,11 @@ impl EndpointRef {
     /// already, `AllTraffic` is assumed.
     pub fn variant_name(self) -> &'static str {
         self.variant
+    }
+
+    /// Where its containers' logs are, for metric filters.
+    pub fn log_group(self) -> LogGroupRef {
+        self.logs
     }
 
     /// One of its variants, for scaling and metrics.
@@ -311,26 +318,5 @@ impl Resource for EndpointResource {
             .set("name", &self.name)
             .set("endpoint_config_name", self.configuration)
             .set_some("deployment_config", self.deployment.as_ref().map(Deployment::terraform))
-    }
-}
-
-/// Where SageMaker writes what the containers say.
-#[derive(Debug)]
-struct LogGroup {
-    name: Text,
-    kept: Days,
-}
-
-impl Resource for LogGroup {
-    fn types(&self) -> Types {
-        Types::new("sagemaker", "aws_cloudwatch_log_group", "AWS::Logs::LogGroup")
-    }
-
-    fn cloudformation(&self) -> Properties {
-        Properties::default().set("LogGroupName", &self.name).set("RetentionInDays", self.kept)
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default().set("name", &self.name).set("retention_in_days", self.kept)
     }
 }

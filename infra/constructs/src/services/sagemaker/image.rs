@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::tree::{Access, Attribute, Block, NodeRef, Other, Properties, Pseudo, Ref, Resource, Stack, Text, Types};
+use crate::tree::{
+    Access, Attribute, Backend, Block, NodeRef, Other, Properties, Pseudo, Ref, Resource, Stack, Text, Types,
+};
 
 /// Whose registry holds the Hugging Face inference containers, by region. From the AWS provider's
 /// `aws_sagemaker_prebuilt_ecr_image` (deep learning repositories), which agrees with the SageMaker Python SDK's
@@ -173,16 +175,16 @@ impl Image {
     fn locate_prebuilt(&self, version: HuggingFace, stack: &mut Stack) -> Option<Located> {
         let (registry, region) = match stack.region().map(str::to_owned) {
             None => (prebuilt_registry(stack, version), Text::from(Pseudo::Region)),
-            Some(region) => match REGISTRIES.iter().find(|(known, _)| *known == region) {
-                Some((_, account)) => (Text::from(*account), Text::from(region)),
-                None => {
+            Some(region) => {
+                let Some((_, account)) = REGISTRIES.iter().find(|(known, _)| *known == region) else {
                     stack.problem(format!(
                         "no registry of the Hugging Face containers is known in `{region}`; copy the image to a \
                          repository of yours there and give it with `Image::uri`"
                     ));
                     return None;
-                }
-            },
+                };
+                (Text::from(*account), Text::from(region))
+            }
         };
         let address = registry.clone() + ".dkr.ecr." + &region + "." + Pseudo::DnsSuffix + "/" + REPOSITORY;
         let uri = match &self.digest {
@@ -195,24 +197,18 @@ impl Image {
     }
 
     fn locate_uri(&self, uri: &Text, repository: Option<&Text>, stack: &mut Stack) -> Option<Located> {
-        let repository = match (repository, uri.literal()) {
-            (Some(arn), _) => arn.clone(),
-            (None, Some(literal)) => match repository_of(literal) {
-                Some(arn) => arn,
+        let repository = repository.cloned().or_else(|| uri.literal().and_then(repository_of));
+        let Some(repository) = repository else {
+            stack.problem(match uri.literal() {
+                Some(literal) => format!(
+                    "the image `{literal}` is not in an ECR repository; SageMaker pulls from \
+                     `<account>.dkr.ecr.<region>.amazonaws.com/<repository>`"
+                ),
                 None => {
-                    stack.problem(format!(
-                        "the image `{literal}` is not in an ECR repository; SageMaker pulls from \
-                         `<account>.dkr.ecr.<region>.amazonaws.com/<repository>`"
-                    ));
-                    return None;
+                    "the image's address holds references; say which repository it is in with `in_repository`".into()
                 }
-            },
-            (None, None) => {
-                stack.problem(
-                    "the image's address holds references; say which repository it is in with `in_repository`",
-                );
-                return None;
-            }
+            });
+            return None;
         };
         let uri = match &self.digest {
             Some(digest) => untagged(uri) + "@" + digest.clone().into_owned(),
@@ -264,9 +260,9 @@ impl Resource for PrebuiltImage {
         Properties::default().set("repository_name", REPOSITORY).set("image_tag", self.version.tag())
     }
 
-    fn terraform_only(&self) -> Option<&'static str> {
-        Some(
-            "the registry of the Hugging Face containers differs by region; fix one with `App::region`, or give the image with `Image::uri`",
-        )
+    fn refuses(&self, backend: Backend) -> Option<String> {
+        let why = "the registry of the Hugging Face containers differs by region; fix one with `App::region`, or give \
+                   the image with `Image::uri`";
+        (backend == Backend::CloudFormation).then(|| why.to_owned())
     }
 }

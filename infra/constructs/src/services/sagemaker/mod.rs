@@ -7,18 +7,20 @@ mod capacity;
 mod configuration;
 mod deployment;
 mod endpoint;
+mod hub;
 mod image;
 mod model;
+mod traffic;
 
 pub use capacity::{Instances, Routing, Serverless};
-pub use configuration::{
-    Asynchronous, Capture, DataCapture, EndpointConfiguration, EndpointConfigurationRef, InstanceConfiguration, Variant,
-};
+pub use configuration::{EndpointConfiguration, EndpointConfigurationRef, InstanceConfiguration, Variant};
 pub use deployment::Deployment;
 pub(crate) use endpoint::Serves;
 pub use endpoint::{Endpoint, EndpointRef, ExistingEndpoint, Serving, VariantRef};
+pub use hub::HubModel;
 pub use image::{Device, HuggingFace, Image};
-pub use model::{ExistingModel, HubModel, Model, ModelRef};
+pub use model::{ExistingModel, Model, ModelRef};
+pub use traffic::{Asynchronous, Capture, DataCapture};
 
 use crate::tree::{Part, Pseudo, Stack, Text};
 

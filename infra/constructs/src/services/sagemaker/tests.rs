@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    policy::may,
     render::Format,
     services::{
         iam::{Role, Service},
@@ -263,7 +264,7 @@ fn endpoints_that_cannot_be() {
         ),
         (
             |model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large")).logs_kept(Days(29)),
-            "kept for 29 days",
+            "logs are kept 29 days",
         ),
         (
             |model| Endpoint::serving(model).on_instances(Instances::of("ml.m5.large")).named("a".repeat(64)),
@@ -302,4 +303,17 @@ fn a_serverless_endpoint_has_neither_a_vpc_nor_graphics_processors() {
     assert!(isolated.contains("can't serve a model in a VPC or an isolated one"), "{isolated}");
     let graphics = serve(Model::hugging_face(finbert()).image(Image::hugging_face(HuggingFace::GPU)));
     assert!(graphics.contains("has no graphics processors; take `HuggingFace::CPU`"), "{graphics}");
+}
+
+#[test]
+fn callers_may_ask_this_endpoint_and_no_other() {
+    let mut app = App::new("newsloom").region("eu-west-1");
+    let stack = app.stack("test");
+    let sentiment = stack.add("Sentiment", Endpoint::existing("sentiment"));
+    let grant = sentiment.invoke();
+    let asks = |action| may(grant.statements(), action, &|resource| *resource == Text::from(sentiment.arn()));
+    assert!(asks("sagemaker:InvokeEndpoint").is_allowed());
+    assert!(!asks("sagemaker:InvokeEndpointAsync").is_allowed());
+    assert!(!asks("sagemaker:DeleteEndpoint").is_allowed());
+    assert!(grant.statements().iter().all(|statement| statement.resources.len() == 1));
 }

@@ -1,102 +1,14 @@
 //! Application Auto Scaling: capacity that follows what is asked of it, within bounds.
 
-use super::{
-    sagemaker::{EndpointRef, Serves, VariantRef},
-    units::Seconds,
-};
+mod target;
+
+pub use target::Target;
+
+use super::{sagemaker::EndpointRef, units::Seconds};
 use crate::tree::{
     Access, Arn, Attribute, Construct, Handle, NodeRef, Other, Properties, Ref, Resource, Stack, Text, Types,
 };
-
-/// Something whose capacity can follow the demand: a variant of an endpoint, a table's throughput, a function's
-/// provisioned concurrency.
-#[derive(Debug, Clone)]
-pub struct Target {
-    kind: Kind,
-    resource_id: Text,
-    variant: Option<VariantRef>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Instances of an endpoint's variant, and whether they work from S3 to S3.
-    Instances {
-        asynchronous: bool,
-    },
-    /// What a serverless endpoint keeps warm.
-    WarmVariant,
-    /// A serverless endpoint that keeps nothing warm.
-    ColdVariant,
-    TableReads,
-    TableWrites,
-    Function,
-}
-
-impl Target {
-    /// What a table reads in a second, if its capacity is provisioned; by the table's name.
-    pub fn table_reads(table: impl Into<Text>) -> Self {
-        Self { kind: Kind::TableReads, resource_id: Text::from("table/") + table, variant: None }
-    }
-
-    /// What a table writes in a second, if its capacity is provisioned; by the table's name.
-    pub fn table_writes(table: impl Into<Text>) -> Self {
-        Self { kind: Kind::TableWrites, resource_id: Text::from("table/") + table, variant: None }
-    }
-
-    /// How many environments of a function are kept warm, by the function's name and an alias or version of it.
-    pub fn provisioned_concurrency(function: impl Into<Text>, alias: impl Into<Text>) -> Self {
-        let resource_id = Text::from("function:") + function + ":" + alias;
-        Self { kind: Kind::Function, resource_id, variant: None }
-    }
-}
-
-impl From<VariantRef> for Target {
-    fn from(variant: VariantRef) -> Self {
-        let kind = match variant.endpoint.serves {
-            Serves::OnInstances | Serves::Unknown => Kind::Instances { asynchronous: false },
-            Serves::Asynchronously => Kind::Instances { asynchronous: true },
-            Serves::Warm => Kind::WarmVariant,
-            Serves::OnDemand => Kind::ColdVariant,
-        };
-        let resource_id = Text::from("endpoint/") + variant.endpoint.name() + "/variant/" + variant.name;
-        Self { kind, resource_id, variant: Some(variant) }
-    }
-}
-
-impl From<EndpointRef> for Target {
-    fn from(endpoint: EndpointRef) -> Self {
-        VariantRef::from(endpoint).into()
-    }
-}
-
-impl Kind {
-    fn namespace(self) -> &'static str {
-        match self {
-            Self::Instances { .. } | Self::WarmVariant | Self::ColdVariant => "sagemaker",
-            Self::TableReads | Self::TableWrites => "dynamodb",
-            Self::Function => "lambda",
-        }
-    }
-
-    fn dimension(self) -> &'static str {
-        match self {
-            Self::Instances { .. } => "sagemaker:variant:DesiredInstanceCount",
-            Self::WarmVariant | Self::ColdVariant => "sagemaker:variant:DesiredProvisionedConcurrency",
-            Self::TableReads => "dynamodb:table:ReadCapacityUnits",
-            Self::TableWrites => "dynamodb:table:WriteCapacityUnits",
-            Self::Function => "lambda:function:ProvisionedConcurrency",
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Instances { .. } => "a variant on instances",
-            Self::WarmVariant | Self::ColdVariant => "a serverless variant",
-            Self::TableReads | Self::TableWrites => "a table",
-            Self::Function => "a function",
-        }
-    }
-}
+use target::Kind;
 
 /// What is kept near its target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -395,21 +307,18 @@ impl Resource for Policy {
     fn cloudformation(&self) -> Properties {
         let (predefined, value) = self.tracked();
         let tracking = Properties::default().set("TargetValue", value);
-        let tracking = match predefined {
-            Some(metric) => {
-                tracking.set("PredefinedMetricSpecification", Properties::default().set("PredefinedMetricType", metric))
-            }
-            None => {
-                let of = |endpoint: EndpointRef| {
-                    [Properties::default().set("Name", "EndpointName").set("Value", endpoint.name())]
-                };
-                let backlog = Properties::default()
-                    .set("Namespace", "AWS/SageMaker")
-                    .set("MetricName", "ApproximateBacklogSizePerInstance")
-                    .set_some("Dimensions", self.endpoint().map(of))
-                    .set("Statistic", "Average");
-                tracking.set("CustomizedMetricSpecification", backlog)
-            }
+        let tracking = if let Some(metric) = predefined {
+            tracking.set("PredefinedMetricSpecification", Properties::default().set("PredefinedMetricType", metric))
+        } else {
+            let of = |endpoint: EndpointRef| {
+                [Properties::default().set("Name", "EndpointName").set("Value", endpoint.name())]
+            };
+            let backlog = Properties::default()
+                .set("Namespace", "AWS/SageMaker")
+                .set("MetricName", "ApproximateBacklogSizePerInstance")
+                .set_some("Dimensions", self.endpoint().map(of))
+                .set("Statistic", "Average");
+            tracking.set("CustomizedMetricSpecification", backlog)
         };
         let tracking = tracking
             .set_some("ScaleInCooldown", self.scaling.scale_in_cooldown)
@@ -425,20 +334,18 @@ impl Resource for Policy {
     fn terraform(&self) -> Properties {
         let (predefined, value) = self.tracked();
         let tracking = Properties::default().set("target_value", value);
-        let tracking = match predefined {
-            Some(metric) => tracking
-                .set("predefined_metric_specification", Properties::default().set("predefined_metric_type", metric)),
-            None => {
-                let of = |endpoint: EndpointRef| {
-                    [Properties::default().set("name", "EndpointName").set("value", endpoint.name())]
-                };
-                let backlog = Properties::default()
-                    .set("namespace", "AWS/SageMaker")
-                    .set("metric_name", "ApproximateBacklogSizePerInstance")
-                    .set_some("dimensions", self.endpoint().map(of))
-                    .set("statistic", "Average");
-                tracking.set("customized_metric_specification", backlog)
-            }
+        let tracking = if let Some(metric) = predefined {
+            tracking.set("predefined_metric_specification", Properties::default().set("predefined_metric_type", metric))
+        } else {
+            let of = |endpoint: EndpointRef| {
+                [Properties::default().set("name", "EndpointName").set("value", endpoint.name())]
+            };
+            let backlog = Properties::default()
+                .set("namespace", "AWS/SageMaker")
+                .set("metric_name", "ApproximateBacklogSizePerInstance")
+                .set_some("dimensions", self.endpoint().map(of))
+                .set("statistic", "Average");
+            tracking.set("customized_metric_specification", backlog)
         };
         let tracking = tracking
             .set_some("scale_in_cooldown", self.scaling.scale_in_cooldown)
@@ -455,118 +362,4 @@ impl Resource for Policy {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        services::{
-            sagemaker::{Asynchronous, Endpoint, EndpointConfiguration, Image, Instances, Model, ModelRef, Serverless},
-            units::Mib,
-        },
-        testing::{check_stack, problems},
-    };
-
-    fn model(stack: &mut Stack) -> ModelRef {
-        let image = Image::uri("111122223333.dkr.ecr.eu-west-1.amazonaws.com/sentiment:7");
-        stack.add("Finbert", Model::container(image))
-    }
-
-    fn on_instances(stack: &mut Stack) -> EndpointRef {
-        let model = model(stack);
-        stack.add("Sentiment", Endpoint::serving(model).on_instances(Instances::of("ml.m5.large")))
-    }
-
-    fn serverless(stack: &mut Stack, provisioned: Option<u32>) -> EndpointRef {
-        let model = model(stack);
-        let serverless = Serverless::of(Mib(4096), 20);
-        let serverless = provisioned.into_iter().fold(serverless, Serverless::provisioned);
-        stack.add("Sentiment", Endpoint::serving(model).serverless(serverless))
-    }
-
-    fn asynchronous(stack: &mut Stack) -> EndpointRef {
-        let model = model(stack);
-        let configuration = EndpointConfiguration::on_instances(model, Instances::of("ml.m5.large"))
-            .asynchronous(Asynchronous::between("s3://news/in", "s3://news/out"));
-        stack.add("Archive", Endpoint::configured(configuration))
-    }
-
-    #[test]
-    fn renderings() {
-        check_stack("appautoscaling_instances", |stack| {
-            let endpoint = on_instances(stack);
-            stack.add("Scaling", Scaling::of(endpoint).between(1, 4).invocations_per_instance(750.0));
-        });
-        check_stack("appautoscaling_concurrent_requests", |stack| {
-            let endpoint = stack.add("Sentiment", Endpoint::existing("sentiment"));
-            let scaling = Scaling::of(endpoint.variant("AllTraffic"))
-                .between(2, 8)
-                .concurrent_requests_per_model(4.0)
-                .scale_in_cooldown(Seconds(600))
-                .scale_out_cooldown(Seconds(30));
-            stack.add("Scaling", scaling);
-        });
-        check_stack("appautoscaling_serverless", |stack| {
-            let endpoint = serverless(stack, Some(2));
-            stack.add("Scaling", Scaling::of(endpoint).between(2, 10).utilization(70));
-        });
-        check_stack("appautoscaling_asynchronous", |stack| {
-            let endpoint = asynchronous(stack);
-            stack.add("Scaling", Scaling::of(endpoint).between(0, 3).backlog_per_instance(5.0));
-        });
-        check_stack("appautoscaling_table_and_function", |stack| {
-            stack.add("Reads", Scaling::of(Target::table_reads("articles")).between(5, 100).utilization(70));
-            stack
-                .add("Writes", Scaling::of(Target::table_writes("articles")).between(5, 50).utilization(70).only_out());
-            stack.add(
-                "Enrich",
-                Scaling::of(Target::provisioned_concurrency("enrich", "live")).between(1, 9).utilization(80),
-            );
-        });
-    }
-
-    #[test]
-    fn scaling_that_cannot_be() {
-        let cases: [(fn(&mut Stack) -> Scaling, &str); 10] = [
-            (
-                |stack| Scaling::of(on_instances(stack)).between(4, 1).invocations_per_instance(1.0),
-                "scaling between 4 and 1",
-            ),
-            (
-                |stack| Scaling::of(on_instances(stack)).between(0, 1).invocations_per_instance(1.0),
-                "keeps a capacity of at least 1",
-            ),
-            (|stack| Scaling::of(on_instances(stack)).between(1, 4), "nothing is tracked"),
-            (
-                |stack| Scaling::of(on_instances(stack)).invocations_per_instance(0.0),
-                "requests per instance is 0; it must be more",
-            ),
-            (
-                |stack| Scaling::of(on_instances(stack)).utilization(50),
-                "a variant on instances can't be scaled by utilization",
-            ),
-            (
-                |stack| Scaling::of(on_instances(stack).variant("b")).invocations_per_instance(1.0),
-                "no variant `b`; it has primary",
-            ),
-            (|stack| Scaling::of(serverless(stack, None)).utilization(50), "a serverless endpoint scales by itself"),
-            (
-                |stack| Scaling::of(serverless(stack, Some(1))).invocations_per_instance(9.0),
-                "a serverless variant can't be scaled by requests",
-            ),
-            (
-                |stack| Scaling::of(asynchronous(stack)).invocations_per_instance(9.0),
-                "of an asynchronous endpoint can't be scaled",
-            ),
-            (
-                |_| Scaling::of(Target::table_reads("news")).utilization(10),
-                "10 % of a table are to be used; the target is 20 to 90",
-            ),
-        ];
-        for (make, expected) in cases {
-            let found = problems(|stack| {
-                let scaling = make(stack);
-                stack.add("Scaling", scaling);
-            });
-            assert!(found.contains(expected), "{expected}: {found}");
-        }
-    }
-}
+mod tests;
