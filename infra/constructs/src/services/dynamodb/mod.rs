@@ -1,10 +1,12 @@
 //! DynamoDB: tables of items, found by key, whose changes can be read as a stream.
 
+mod handle;
 mod index;
 mod table;
 
+pub use handle::{ExistingStreamingTable, ExistingTable, StreamingTableRef, TableRef};
 pub use index::{GlobalIndex, Key, LocalIndex};
-pub use table::{ExistingStreamingTable, ExistingTable, StreamingTable, StreamingTableRef, Table, TableRef, View};
+pub use table::{StreamingTable, Table, View};
 
 /// How many reads and writes a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::handle::FunctionRef;
 use crate::{
     policy::Grant,
-    services::units::Seconds,
+    services::{s3::BucketRef, sns::TopicRef, sqs::QueueRef, units::Seconds},
     tree::{Construct, NodeRef, Properties, Resource, Stack, Text, Types},
 };
 
@@ -30,6 +30,28 @@ impl Destination {
 
     pub(super) fn send(&self) -> Grant {
         self.send.clone()
+    }
+}
+
+/// Records that a function gave up on go to the queue: where they were, not what they held.
+impl From<QueueRef> for Destination {
+    fn from(queue: QueueRef) -> Self {
+        Self::of(queue.arn(), queue.send())
+    }
+}
+
+/// The topic's subscribers hear where the records were that a function gave up on.
+impl From<TopicRef> for Destination {
+    fn from(topic: TopicRef) -> Self {
+        Self::of(topic.arn(), topic.publish())
+    }
+}
+
+/// Records that a function gave up on are kept whole, under `aws/lambda/` (Lambda Developer Guide, "Retaining
+/// discarded batches").
+impl From<BucketRef> for Destination {
+    fn from(bucket: BucketRef) -> Self {
+        Self::of(bucket.arn(), bucket.put_prefix("aws/lambda/").and(bucket.list()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Simple Storage Service: buckets of objects, private, encrypted and versioned.
 
 mod bucket;
+mod handle;
 mod lifecycle;
 mod notification;
 mod object;
@@ -9,7 +10,8 @@ mod satellites;
 #[cfg(test)]
 mod tests;
 
-pub use bucket::{Bucket, BucketRef, ExistingBucket, Tls};
+pub use bucket::{Bucket, Tls};
+pub use handle::{BucketRef, ExistingBucket};
 pub use lifecycle::{Rule, StorageClass};
 pub use notification::Event;
 pub use object::{Object, ObjectRef};

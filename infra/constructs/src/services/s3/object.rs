@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::bucket::BucketRef;
+use super::handle::BucketRef;
 use crate::{
     policy::{Grant, Statement},
     tree::{Access, Arn, Attribute, Construct, Handle, NodeRef, Other, Properties, Ref, Resource, Stack, Text, Types},

@@ -1,6 +1,6 @@
 //! What Terraform says in resources of their own and CloudFormation inside the bucket, and the policy.
 
-use super::{bucket::BucketRef, lifecycle::Rule, notification::Notifications};
+use super::{handle::BucketRef, lifecycle::Rule, notification::Notifications};
 use crate::{
     policy::{Document, Permissions, Use},
     services::kms::KeyRef,
