@@ -6,8 +6,8 @@ mod report;
 use clap::Parser;
 use cli::{Cli, Command, Format, StageName};
 use pipeline::{Assets, Options, Problem, Problems, Settings, Stage, Synthesized};
-use std::io::Write;
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -85,11 +85,7 @@ fn synthesize(synth: &cli::Synth) -> Result<Synthesized, Problems> {
 fn check_config(check: &cli::Check) -> Result<(), Problems> {
     let start = Instant::now();
     let config = &check.config.config;
-    let options = Options {
-        stages: BTreeSet::new(),
-        format: pipeline::Format::All,
-        assets: Assets::placeholders(),
-    };
+    let options = Options { stages: BTreeSet::new(), format: pipeline::Format::All, assets: Assets::placeholders() };
     let rendered = pipeline::synth(&load(config)?, &options)?;
     if check.json {
         report::fine_json(rendered.resources);

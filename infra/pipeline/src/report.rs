@@ -1,7 +1,6 @@
 //! What people and programs read: problems on standard error, a summary on standard output.
 
-use pipeline::Problems;
-use pipeline::output::Written;
+use pipeline::{Problems, Written};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};

@@ -56,7 +56,8 @@ impl Construct for Enrichment<'_> {
         let quarantine = queue_for_people(stack, "Quarantine", settings.enrichment.quarantine_days, key);
         let failures = queue_for_people(stack, "Failures", 14, key);
         let endpoints = stack.add("Models", Models { settings, key });
-        let enrich = stack.add("Enrich", self.enrich(stack, &articles, quarantine, &endpoints, key));
+        let enrich = self.enrich(stack, &articles, quarantine, &endpoints, key);
+        let enrich = stack.add("Enrich", enrich);
 
         stack.trigger(enrich, triggered(self.news.records(), &settings.enrichment.trigger, failures));
         stack.grant(enrich, articles.get_items().and(articles.put_items()));

@@ -276,10 +276,9 @@ impl Construct for Baked<'_> {
         };
         let recipe = stack.add("Recipe", ImageRecipe::based_on(parent, version).with(component));
         let infrastructure = self.infrastructure(stack);
-        let distribution = DistributionConfiguration::of(Distribution::here().named(format!(
-            "{}-ingester-{{{{ imagebuilder:buildDate }}}}",
-            settings.name
-        )));
+        let distribution = DistributionConfiguration::of(
+            Distribution::here().named(format!("{}-ingester-{{{{ imagebuilder:buildDate }}}}", settings.name)),
+        );
         let distribution = stack.add("Distribution", distribution);
         let schedule = Schedule::cron(cron_fields(&self.baked.schedule).to_owned());
         let pipeline = ImagePipeline::of(recipe, infrastructure).distributed(distribution).scheduled(schedule);

@@ -82,7 +82,8 @@ impl Construct for Monitoring<'_> {
         watch.age(stack);
 
         let rules: Vec<Rule> = watch.alarms.iter().map(|alarm| (*alarm).into()).collect();
-        let health = CompositeAlarm::any(rules).description("Something in the pipeline wants a person; the dashboard shows what");
+        let health = CompositeAlarm::any(rules)
+            .description("Something in the pipeline wants a person; the dashboard shows what");
         stack.add("Unhealthy", health);
         if self.settings.monitoring.dashboard {
             let dashboard = self.dashboard(&watch.alarms).named(self.settings.name.clone());
@@ -119,7 +120,8 @@ impl Monitoring<'_> {
         let ages = self.watched.functions.iter().map(|(id, name)| iterator_age(name).label(id.clone()));
         let errors = self.watched.functions.iter().map(|(id, name)| function("Errors", name).label(id.clone()));
         let queues = self.watched.queues.iter().map(|(id, name)| waiting(name).label(id.clone()));
-        let latencies = self.watched.endpoints.iter().map(|(id, name, variant)| latency(name, variant).label(id.clone()));
+        let latencies =
+            self.watched.endpoints.iter().map(|(id, name, variant)| latency(name, variant).label(id.clone()));
         let mut last_row: Vec<Widget> = vec![Graph::of("Waiting for a person", queues).from_zero().into()];
         if let Some(broker) = &self.watched.broker {
             last_row.push(Graph::of("Broker: messages", [of_broker("MessageCount", broker)]).from_zero().into());
@@ -130,13 +132,11 @@ impl Monitoring<'_> {
             Graph::of("Waiting in streams, milliseconds", ages).from_zero().into(),
             Graph::of("Errors of functions", errors).from_zero().into(),
         ];
-        let dashboard = Dashboard::new()
-            .row([Widget::from(AlarmStatus::of("Alarms", alarms.iter().copied()))])
-            .row([
-                Widget::from(Graph::of("Published", [own(metrics::PUBLISHED)]).from_zero()),
-                Graph::of("Age of 99 % at the broker, milliseconds", [percentile(own(metrics::AGE))]).from_zero().into(),
-                Graph::of("Repeats and quarantine", [own(metrics::SKIPPED), own(metrics::QUARANTINED)]).from_zero().into(),
-            ]);
+        let dashboard = Dashboard::new().row([Widget::from(AlarmStatus::of("Alarms", alarms.iter().copied()))]).row([
+            Widget::from(Graph::of("Published", [own(metrics::PUBLISHED)]).from_zero()),
+            Graph::of("Age of 99 % at the broker, milliseconds", [percentile(own(metrics::AGE))]).from_zero().into(),
+            Graph::of("Repeats and quarantine", [own(metrics::SKIPPED), own(metrics::QUARANTINED)]).from_zero().into(),
+        ]);
         let dashboard = if self.watched.functions.is_empty() { dashboard } else { dashboard.row(functions) };
         let dashboard = if self.watched.queues.is_empty() { dashboard } else { dashboard.row(last_row) };
         match endpoints {
@@ -171,7 +171,12 @@ impl Watch<'_> {
         let minutes = self.thresholds().heartbeat_minutes.into();
         let beats = of_pipeline(self.settings, metrics::HEARTBEAT);
         let alarm = Alarm::when(beats).below(1.0).for_periods(minutes).missing(Missing::Breaching);
-        self.add(stack, "IngesterSilent", alarm, "No ingester runs: look at the Auto Scaling group and the ingester's log");
+        self.add(
+            stack,
+            "IngesterSilent",
+            alarm,
+            "No ingester runs: look at the Auto Scaling group and the ingester's log",
+        );
         let spooled = of_pipeline(self.settings, metrics::SPOOLED).statistic(Statistic::Maximum);
         let alarm = Alarm::when(spooled).above(0.0).for_periods(5);
         self.add(stack, "IngesterSpools", alarm, "Kinesis doesn't take items; they wait on the ingester's disk");
@@ -191,10 +196,16 @@ impl Watch<'_> {
         let late = Alarm::when(iterator_age(name)).above(f64::from(seconds) * 1000.0).for_periods(3);
         let what = format!("{id} doesn't keep up: records wait longer than {seconds} seconds");
         self.add(stack, &format!("{id}Late"), late, what);
-        let errors = Alarm::when(function("Errors", name)).at_least(self.thresholds().function_errors.into()).for_periods(1);
+        let errors =
+            Alarm::when(function("Errors", name)).at_least(self.thresholds().function_errors.into()).for_periods(1);
         self.add(stack, &format!("{id}Fails"), errors, format!("{id} ends with errors: look at its log"));
         let throttles = Alarm::when(function("Throttles", name)).above(0.0).for_periods(3);
-        self.add(stack, &format!("{id}Throttled"), throttles, format!("{id} gets no concurrency: raise its reservation or the account's"));
+        self.add(
+            stack,
+            &format!("{id}Throttled"),
+            throttles,
+            format!("{id} gets no concurrency: raise its reservation or the account's"),
+        );
     }
 
     fn queue(&mut self, stack: &mut Stack, id: &str, name: &Text) {
@@ -206,7 +217,12 @@ impl Watch<'_> {
         let milliseconds = self.thresholds().model_latency_ms;
         // SageMaker counts in microseconds.
         let slow = Alarm::when(latency(name, variant)).above(f64::from(milliseconds) * 1000.0).for_periods(3);
-        self.add(stack, &format!("{id}Slow"), slow, format!("The model {id} answers in more than {milliseconds} milliseconds"));
+        self.add(
+            stack,
+            &format!("{id}Slow"),
+            slow,
+            format!("The model {id} answers in more than {milliseconds} milliseconds"),
+        );
         let errors = of_endpoint("Invocation5XXErrors", name, variant).statistic(Statistic::Sum).period(FIVE_MINUTES);
         let failing = Alarm::when(errors).above(0.0).for_periods(2);
         self.add(stack, &format!("{id}Fails"), failing, format!("The model {id} fails: look at its log"));
@@ -219,7 +235,12 @@ impl Watch<'_> {
             .with("limit", of_broker("RabbitMQMemLimit", name))
             .label("Memory used, percent");
         let memory = Alarm::when(used).above(percent.into()).for_periods(3);
-        self.add(stack, "BrokerMemory", memory, format!("The broker uses more than {percent} % of its memory and will block publishers"));
+        self.add(
+            stack,
+            "BrokerMemory",
+            memory,
+            format!("The broker uses more than {percent} % of its memory and will block publishers"),
+        );
         let gib = self.thresholds().broker_disk_free_gib;
         let free = of_broker("RabbitMQDiskFree", name).statistic(Statistic::Minimum);
         let disk = Alarm::when(free).below(f64::from(gib) * 1024.0 * 1024.0 * 1024.0).for_periods(3);
@@ -230,7 +251,12 @@ impl Watch<'_> {
         let seconds = self.thresholds().item_age_seconds;
         let age = percentile(of_pipeline(self.settings, metrics::AGE));
         let alarm = Alarm::when(age).above(f64::from(seconds) * 1000.0).for_periods(3);
-        self.add(stack, "NewsIsOld", alarm, format!("News reaches the broker more than {seconds} seconds after its publication"));
+        self.add(
+            stack,
+            "NewsIsOld",
+            alarm,
+            format!("News reaches the broker more than {seconds} seconds after its publication"),
+        );
     }
 }
 

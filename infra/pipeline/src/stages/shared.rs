@@ -54,7 +54,8 @@ impl Construct for Shared<'_> {
 impl Shared<'_> {
     fn new_network(&self, stack: &mut Stack, new: &NewNetwork) -> (NetworkRef, Option<InterfaceEndpointsRef>) {
         let logs = FlowLogs::rejected().kept_for(Days(self.settings.monitoring.log_retention_days.into()));
-        let mut network = constructs::services::vpc::Network::new(new.cidr.clone()).with_public_subnets().flow_logs(logs);
+        let mut network =
+            constructs::services::vpc::Network::new(new.cidr.clone()).with_public_subnets().flow_logs(logs);
         network = match &new.zones {
             Zones::Count(count) => network.zones(*count),
             Zones::Names(names) => network.zones_named(names),

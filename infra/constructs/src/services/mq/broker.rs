@@ -410,7 +410,10 @@ impl Resource for Broker {
             Properties::default().set("Id", configuration.id()).set("Revision", configuration.revision())
         });
         let maintenance = self.maintenance.as_ref().map(|(day, time, zone)| {
-            Properties::default().set("DayOfWeek", day.word()).set("TimeOfDay", time.clone().into_owned()).set("TimeZone", *zone)
+            Properties::default()
+                .set("DayOfWeek", day.word())
+                .set("TimeOfDay", time.clone().into_owned())
+                .set("TimeZone", *zone)
         });
         let user = Properties::default()
             .set("Username", &self.user.name)
@@ -440,7 +443,10 @@ impl Resource for Broker {
             Properties::default().set("id", configuration.id()).set("revision", configuration.revision())
         });
         let maintenance = self.maintenance.as_ref().map(|(day, time, zone)| {
-            Properties::default().set("day_of_week", day.word()).set("time_of_day", time.clone().into_owned()).set("time_zone", *zone)
+            Properties::default()
+                .set("day_of_week", day.word())
+                .set("time_of_day", time.clone().into_owned())
+                .set("time_zone", *zone)
         });
         let user = Properties::default()
             .set("//", "the provider keeps this password in the state; keep the state encrypted")

@@ -1,7 +1,7 @@
 //! What others refer to a queue by.
 
-use crate::services::lambda::Messages;
 use super::rendering::QueuePolicy;
+use crate::services::lambda::Messages;
 use crate::{
     policy::{Grant, Statement},
     services::{kms::KeyRef, units::Seconds},
