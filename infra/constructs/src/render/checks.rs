@@ -150,7 +150,9 @@ pub(super) fn add_tags(context: &Context<'_>, node: &Node, resource: &dyn Resour
         TagForm::Map => add_to_map(slot, tags),
         TagForm::Pairs => add_pairs(slot, tags, pair),
         TagForm::PairsAtLaunch => match context.backend {
-            Backend::CloudFormation => add_pairs(slot, tags, |key, value| pair(key, value).set("PropagateAtLaunch", true)),
+            Backend::CloudFormation => {
+                add_pairs(slot, tags, |key, value| pair(key, value).set("PropagateAtLaunch", true));
+            }
             Backend::Terraform => add_pairs(slot, tags, |key, value| {
                 Properties::default().set("key", key).set("value", value).set("propagate_at_launch", true)
             }),

@@ -8,7 +8,8 @@ use super::{
     output::File,
 };
 use crate::tree::{
-    Access, Attribute, Backend, Body, Node, NodeRef, Properties, Pseudo, Reference, Removal, Resource, Text, Value, pascal,
+    Access, Attribute, Backend, Body, Node, NodeRef, Properties, Pseudo, Reference, Removal, Resource, Text, Value,
+    pascal,
 };
 
 /// The most resources that CloudFormation takes in one template (its quota "Resources in a template").
@@ -20,7 +21,13 @@ pub(super) struct Template {
 }
 
 impl Template {
-    pub(super) fn add(&mut self, context: &Context<'_>, node: NodeRef, resource: &dyn Resource, properties: Properties) {
+    pub(super) fn add(
+        &mut self,
+        context: &Context<'_>,
+        node: NodeRef,
+        resource: &dyn Resource,
+        properties: Properties,
+    ) {
         let described = &context.stack.nodes[node.index as usize];
         let mut body = Properties::default()
             .set("Type", resource.types().cloudformation.into_owned())
@@ -282,7 +289,9 @@ impl Sub {
 fn intrinsic(context: &Context<'_>, piece: &Piece<'_>) -> Option<String> {
     let (target, attribute) = match piece {
         Piece::Literal(_) => return None,
-        Piece::Pseudo(Pseudo::Zone(index)) => return Some(format!("{{ \"Fn::Select\": [{index}, {{ \"Fn::GetAZs\": \"\" }}] }}")),
+        Piece::Pseudo(Pseudo::Zone(index)) => {
+            return Some(format!("{{ \"Fn::Select\": [{index}, {{ \"Fn::GetAZs\": \"\" }}] }}"));
+        }
         Piece::Pseudo(pseudo) => return Some(format!("{{ \"Ref\": \"{}\" }}", pseudo_parameter(*pseudo))),
         Piece::Target(target, attribute) => (target, *attribute),
     };

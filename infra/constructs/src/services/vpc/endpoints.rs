@@ -6,8 +6,8 @@ use super::{NetworkRef, Peer, Port, PrefixList, PrefixListRef, SecurityGroup, Se
 use crate::{
     policy::{Document, Permissions, Use},
     tree::{
-        Access, Attribute, Construct, Handle, Id, NodeRef, Properties, Pseudo, Ref, Resource, Stack, Text, Types, Value,
-        snake,
+        Access, Attribute, Construct, Handle, Id, NodeRef, Properties, Pseudo, Ref, Resource, Stack, Text, Types,
+        Value, snake,
     },
 };
 
@@ -79,7 +79,10 @@ pub struct InterfaceService {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ServiceName {
     /// The end of `com.amazonaws.<region>.kinesis-streams`.
-    Short { name: Cow<'static, str>, is_chinese: bool },
+    Short {
+        name: Cow<'static, str>,
+        is_chinese: bool,
+    },
     Full(Cow<'static, str>),
 }
 
@@ -318,9 +321,7 @@ impl Resource for Endpoint {
     fn cloudformation(&self) -> Properties {
         let endpoint = Properties::default().set("VpcId", self.vpc).set("ServiceName", &self.service);
         let endpoint = match &self.way {
-            Way::Gateway { tables } => {
-                endpoint.set("VpcEndpointType", "Gateway").set("RouteTableIds", tables.clone())
-            }
+            Way::Gateway { tables } => endpoint.set("VpcEndpointType", "Gateway").set("RouteTableIds", tables.clone()),
             Way::Interface { subnets, group, private_dns } => endpoint
                 .set("VpcEndpointType", "Interface")
                 .set("SubnetIds", subnets.clone())

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
-use super::{Cidr, NetworkRef, SecurityGroupRef, security_group::check_description};
+use super::{Cidr, NetworkRef, SecurityGroupRef, network::BLOCK, security_group::check_description};
 use crate::tree::{
-    Access, Attribute, Construct, Handle, Id, Lookup, NodeRef, Properties, Pseudo, Ref, Resource, Stack, Text, Types,
-    Value, pascal,
+    Access, Attribute, Construct, Handle, Id, Lookup, NodeRef, Other, Properties, Pseudo, Ref, Resource, Stack, Text,
+    Types, Value, pascal,
 };
 
 /// Ports at which nobody but an attacker is served from everywhere: SSH and Remote Desktop.
@@ -88,7 +88,8 @@ pub struct Peer(End);
 #[derive(Debug, Clone)]
 enum End {
     Group(SecurityGroupRef),
-    Network(NetworkRef),
+    /// A network, by its node and digest; the whole handle is large.
+    Network(NodeRef, u32),
     Block(Cow<'static, str>),
     List(PrefixListRef),
 }
@@ -124,7 +125,7 @@ impl Peer {
         };
         match &self.0 {
             End::Group(group) => named(group.node, group.digest, "Group"),
-            End::Network(network) => named(network.node, network.digest, "Network"),
+            End::Network(node, digest) => named(*node, *digest, "Network"),
             End::List(list) => named(list.node, list.digest, "PrefixList"),
             End::Block(_) if self.is_anywhere() => "Anywhere".to_owned(),
             End::Block(block) => format!("Block{}", block.replace(['.', '/'], "x")),
@@ -140,7 +141,7 @@ impl From<SecurityGroupRef> for Peer {
 
 impl From<NetworkRef> for Peer {
     fn from(network: NetworkRef) -> Self {
-        Self(End::Network(network))
+        Self(End::Network(network.node, network.digest))
     }
 }
 
@@ -168,13 +169,7 @@ impl Stack {
     /// let ingester = stack.add("Ingester", SecurityGroup::in_vpc(network, "Reads the feed"));
     /// stack.allow(ingester, Peer::anywhere(), Port::HTTPS, "The feed has no fixed addresses");
     /// ```
-    pub fn allow(
-        &mut self,
-        from: impl Into<Peer>,
-        to: impl Into<Peer>,
-        port: Port,
-        why: impl Into<Cow<'static, str>>,
-    ) {
+    pub fn allow(&mut self, from: impl Into<Peer>, to: impl Into<Peer>, port: Port, why: impl Into<Cow<'static, str>>) {
         let (from, to, why) = (from.into(), to.into(), why.into());
         self.check_rule(&from, &to, port, &why);
         if let Some(group) = from.group() {
@@ -203,7 +198,9 @@ impl Stack {
         }
         if from.is_anywhere() && (port.is_for_administrators() || port.is_every_port()) {
             let what = if port.is_every_port() { "every port" } else { "a port for administrators (22, 3389)" };
-            self.problem(format!("`{target}` would be reached from everywhere at {what}; name who may, or use Session Manager"));
+            self.problem(format!(
+                "`{target}` would be reached from everywhere at {what}; name who may, or use Session Manager"
+            ));
         }
     }
 
@@ -332,9 +329,7 @@ impl Rule {
 impl Resource for Rule {
     fn types(&self) -> Types {
         match self.direction {
-            Direction::In => {
-                Types::new("vpc", "aws_vpc_security_group_ingress_rule", "AWS::EC2::SecurityGroupIngress")
-            }
+            Direction::In => Types::new("vpc", "aws_vpc_security_group_ingress_rule", "AWS::EC2::SecurityGroupIngress"),
             Direction::Out => Types::new("vpc", "aws_vpc_security_group_egress_rule", "AWS::EC2::SecurityGroupEgress"),
         }
     }
@@ -347,7 +342,7 @@ impl Resource for Rule {
         let (name, value): (_, Value) = match &self.peer.0 {
             End::Group(peer) => (group, peer.id().into()),
             End::List(peer) => (list, peer.id().into()),
-            End::Network(network) => ("CidrIp", network.block().into()),
+            End::Network(node, _) => ("CidrIp", Ref::<Other>::new(*node, BLOCK).into()),
             End::Block(block) => ("CidrIp", block.clone().into_owned().into()),
         };
         Properties::default()
@@ -363,7 +358,7 @@ impl Resource for Rule {
         let (name, value): (_, Value) = match &self.peer.0 {
             End::Group(peer) => ("referenced_security_group_id", peer.id().into()),
             End::List(peer) => ("prefix_list_id", peer.id().into()),
-            End::Network(network) => ("cidr_ipv4", network.block().into()),
+            End::Network(node, _) => ("cidr_ipv4", Ref::<Other>::new(*node, BLOCK).into()),
             End::Block(block) => ("cidr_ipv4", block.clone().into_owned().into()),
         };
         Properties::default()
@@ -448,7 +443,11 @@ mod tests {
             (Peer::anywhere(), Port::tcp_range(0..=65535), format!("{everywhere} every port")),
             (Peer::block("0.0.0.0/0"), Port::ALL, format!("{everywhere} every port")),
             (Peer::block("10.0.0.1/8"), Port::HTTPS, "`10.0.0.1/8` starts inside a block".to_owned()),
-            (Peer::block("10.0.0.0/8"), Port { protocol: "tcp", range: Some((9, 1)) }, "the last port comes before the first".to_owned()),
+            (
+                Peer::block("10.0.0.0/8"),
+                Port { protocol: "tcp", range: Some((9, 1)) },
+                "the last port comes before the first".to_owned(),
+            ),
         ];
         for (from, port, message) in cases {
             let found = problems(|stack| {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::{NetworkRef, digest, name_map, name_pairs};
-use crate::tree::{Access, Attribute, Construct, Handle, Id, Lookup, NodeRef, Properties, Ref, Resource, Stack, Text, Types};
+use crate::tree::{
+    Access, Attribute, Construct, Handle, Id, Lookup, NodeRef, Properties, Ref, Resource, Stack, Text, Types,
+};
 
 /// A security group: those who may talk to each other in a way that [`Stack::allow`] says.
 ///
@@ -195,7 +197,11 @@ mod tests {
         let cases = [
             (String::new(), "news".to_owned(), "the description has 0 characters; AWS takes 1 to 255"),
             (long.clone(), "news".to_owned(), "the description has 256 characters; AWS takes 1 to 255"),
-            ("caf\u{e9}".to_owned(), "news".to_owned(), "the description `caf\u{e9}` has a `\u{e9}`; AWS takes letters"),
+            (
+                "caf\u{e9}".to_owned(),
+                "news".to_owned(),
+                "the description `caf\u{e9}` has a `\u{e9}`; AWS takes letters",
+            ),
             ("fine".to_owned(), "sg-1".to_owned(), "the group's name is `sg-1`; only AWS's ids start with `sg-`"),
             ("fine".to_owned(), long, "the group's name has 256 characters; AWS takes up to 255"),
         ];

@@ -1,14 +1,15 @@
-//! EC2 Auto Scaling: groups that keep so many instances running.
+//! Groups of instances.
 
-use std::{borrow::Cow, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
-use super::{
-    ec2::LaunchTemplateRef,
-    iam::RoleRef,
-    units::{Days, Seconds},
-};
+use super::{LifecycleHook, hook::HookOf};
 use crate::{
     policy::{Grant, Statement},
+    services::{
+        ec2::LaunchTemplateRef,
+        iam::RoleRef,
+        units::{Days, Seconds},
+    },
     tree::{
         Access, Arn, Attribute, Backend, Construct, Handle, Name, NodeRef, Properties, Ref, Resource, Stack, Text,
         Types, Value,
@@ -230,61 +231,6 @@ impl TerminationPolicy {
     }
 }
 
-/// A moment at which a group waits until something, usually the instance itself, says that it may go on;
-/// who says so needs [`AutoScalingGroupRef::complete_lifecycle`].
-///
-/// ```
-/// use constructs::services::{autoscaling::LifecycleHook, units::Seconds};
-/// let drain = LifecycleHook::stopping("Drain").within(Seconds(120)).otherwise_continue();
-/// ```
-#[derive(Debug, Clone)]
-pub struct LifecycleHook {
-    id: Cow<'static, str>,
-    transition: &'static str,
-    timeout: Seconds,
-    result: &'static str,
-}
-
-impl LifecycleHook {
-    /// Before a new instance counts as in service.
-    pub fn starting(id: impl Into<Cow<'static, str>>) -> Self {
-        let transition = "autoscaling:EC2_INSTANCE_LAUNCHING";
-        Self { id: id.into(), transition, timeout: Seconds(3600), result: "ABANDON" }
-    }
-
-    /// Before an instance is terminated.
-    pub fn stopping(id: impl Into<Cow<'static, str>>) -> Self {
-        Self { transition: "autoscaling:EC2_INSTANCE_TERMINATING", ..Self::starting(id) }
-    }
-
-    /// How long it waits, 30 to 7200 seconds. Defaults to 3600.
-    pub fn within(mut self, timeout: Seconds) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Goes on when nobody said anything in time. Otherwise a starting instance is given up and replaced,
-    /// and a stopping one stops without waiting for other hooks.
-    pub fn otherwise_continue(mut self) -> Self {
-        self.result = "CONTINUE";
-        self
-    }
-}
-
-struct HookOf {
-    group: AutoScalingGroupRef,
-    hook: LifecycleHook,
-}
-
-impl Construct for HookOf {
-    type Handle = ();
-
-    fn build(self, stack: &mut Stack) {
-        let name = stack.physical_name();
-        stack.resource(Hook { group: self.group, hook: self.hook, name });
-    }
-}
-
 // ---------------------------------------------------------------------------------------------------
 
 /// An [`AutoScalingGroup`] of a stack.
@@ -363,7 +309,8 @@ impl Resource for Group {
         let group = &self.group;
         let (least, most) = self.healthy();
         let maintenance = Properties::default().set("MinHealthyPercentage", least).set("MaxHealthyPercentage", most);
-        let name = Properties::default().set("Key", "Name").set("Value", &self.path_name).set("PropagateAtLaunch", true);
+        let name =
+            Properties::default().set("Key", "Name").set("Value", &self.path_name).set("PropagateAtLaunch", true);
         // CloudFormation takes these numbers as strings.
         Properties::default()
             .set("AutoScalingGroupName", self.name())
@@ -378,10 +325,7 @@ impl Resource for Group {
             .set_some("MaxInstanceLifetime", group.lifetime.map(seconds))
             .set_some("InstanceMaintenancePolicy", group.is_new_first.then_some(maintenance))
             .set_filled("TerminationPolicies", self.termination_policies())
-            .set(
-                "MetricsCollection",
-                [Properties::default().set("Granularity", "1Minute").set("Metrics", METRICS)],
-            )
+            .set("MetricsCollection", [Properties::default().set("Granularity", "1Minute").set("Metrics", METRICS)])
             .set("Tags", [name])
     }
 
@@ -400,10 +344,10 @@ impl Resource for Group {
     fn terraform(&self) -> Properties {
         let group = &self.group;
         let (least, most) = self.healthy();
-        let healthy =
-            || Properties::default().set("min_healthy_percentage", least).set("max_healthy_percentage", most);
+        let healthy = || Properties::default().set("min_healthy_percentage", least).set("max_healthy_percentage", most);
         let refresh = Properties::default().set("strategy", "Rolling").set("preferences", healthy());
-        let name = Properties::default().set("key", "Name").set("value", &self.path_name).set("propagate_at_launch", true);
+        let name =
+            Properties::default().set("key", "Name").set("value", &self.path_name).set("propagate_at_launch", true);
         Properties::default()
             .set("name", self.name())
             .set("launch_template", group.template.specification(Backend::Terraform))
@@ -441,7 +385,8 @@ impl Resource for CpuPolicy {
 
     fn cloudformation(&self) -> Properties {
         let metric = Properties::default().set("PredefinedMetricType", "ASGAverageCPUUtilization");
-        let target = Properties::default().set("PredefinedMetricSpecification", metric).set("TargetValue", self.percent);
+        let target =
+            Properties::default().set("PredefinedMetricSpecification", metric).set("TargetValue", self.percent);
         Properties::default()
             .set("AutoScalingGroupName", self.group.name())
             .set("PolicyType", "TargetTrackingScaling")
@@ -450,43 +395,13 @@ impl Resource for CpuPolicy {
 
     fn terraform(&self) -> Properties {
         let metric = Properties::default().set("predefined_metric_type", "ASGAverageCPUUtilization");
-        let target = Properties::default().set("predefined_metric_specification", metric).set("target_value", self.percent);
+        let target =
+            Properties::default().set("predefined_metric_specification", metric).set("target_value", self.percent);
         Properties::default()
             .set("name", &self.name)
             .set("autoscaling_group_name", self.group.name())
             .set("policy_type", "TargetTrackingScaling")
             .set("target_tracking_configuration", target)
-    }
-}
-
-#[derive(Debug)]
-struct Hook {
-    group: AutoScalingGroupRef,
-    hook: LifecycleHook,
-    name: String,
-}
-
-impl Resource for Hook {
-    fn types(&self) -> Types {
-        Types::new("autoscaling", "aws_autoscaling_lifecycle_hook", "AWS::AutoScaling::LifecycleHook")
-    }
-
-    fn cloudformation(&self) -> Properties {
-        Properties::default()
-            .set("LifecycleHookName", &self.name)
-            .set("AutoScalingGroupName", self.group.name())
-            .set("LifecycleTransition", self.hook.transition)
-            .set("HeartbeatTimeout", self.hook.timeout)
-            .set("DefaultResult", self.hook.result)
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default()
-            .set("name", &self.name)
-            .set("autoscaling_group_name", self.group.name())
-            .set("lifecycle_transition", self.hook.transition)
-            .set("heartbeat_timeout", self.hook.timeout)
-            .set("default_result", self.hook.result)
     }
 }
 
@@ -542,10 +457,16 @@ mod tests {
     fn groups_that_can_t_be_are_refused() {
         type Change = fn(AutoScalingGroup) -> AutoScalingGroup;
         let cases: [(Change, &str); 8] = [
-            (|group| group.between(3..=2), "the group has from 3 to 2 instances; the first number is the smaller"),
+            (
+                |group| group.between(RangeInclusive::new(3, 2)),
+                "the group has from 3 to 2 instances; the first number is the smaller",
+            ),
             (|group| group.between(2..=4).desired(5), "5 instances are desired; the group has 2 to 4"),
             (|group| group.between(2..=4).desired(1), "1 instances are desired; the group has 2 to 4"),
-            (|group| group.replaced_after(Days(366)), "instances are replaced after 366 days; Auto Scaling takes 1 to 365"),
+            (
+                |group| group.replaced_after(Days(366)),
+                "instances are replaced after 366 days; Auto Scaling takes 1 to 365",
+            ),
             (|group| group.between(1..=2).cpu_target(0), "the processors' target is 0 percent; it can be 1 to 100"),
             (|group| group.cpu_target(60), "a group of exactly 1 can't follow its processors; say `between`"),
             (
