@@ -298,13 +298,17 @@ fn intrinsic(context: &Context<'_>, piece: &Piece<'_>) -> Option<String> {
     let Target::Resource(resource, node) = target else {
         return Some(format!("{{ \"Ref\": \"{}\" }}", parameter_name(context, target, attribute)));
     };
+    let name = context.name(*node);
+    if let Some(why) = resource.terraform_only() {
+        context.problem("", why);
+        return Some(format!("{{ \"Ref\": \"{name}\" }}"));
+    }
     if resource.types().cloudformation.is_empty() {
         context.problem(
             "",
             format!("`{}` is only in Terraform, and CloudFormation needs it here", resource.types().terraform),
         );
     }
-    let name = context.name(*node);
     Some(match attribute.cloudformation {
         Access::Ref => format!("{{ \"Ref\": \"{name}\" }}"),
         Access::GetAtt(attribute) => format!("{{ \"Fn::GetAtt\": [\"{name}\", \"{attribute}\"] }}"),
@@ -351,9 +355,15 @@ fn parameters(context: &Context<'_>) -> Properties {
         let node = &context.stack.nodes[*index as usize];
         let Body::Lookup(lookup) = &node.body else { continue };
         let name = format!("{}{}", pascal(&node.path), pascal_words(attribute.terraform));
-        let description =
-            format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
-        all.insert(name, Properties::default().set("Type", "String").set("Description", description));
+        let of = format!("{} of the existing {} for {}", attribute.terraform, lookup.cloudformation, node.path);
+        let body = match &lookup.stored_at {
+            Some(path) => Properties::default()
+                .set("Type", "AWS::SSM::Parameter::Value<String>")
+                .set("Description", format!("For {}, from Parameter Store", node.path))
+                .set("Default", path),
+            None => Properties::default().set("Type", "String").set("Description", of),
+        };
+        all.insert(name, body);
     }
     for import in uses.imports.values() {
         let stack = &context.stack_of(import.reference.node).name;

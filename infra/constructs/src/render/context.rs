@@ -199,7 +199,8 @@ impl<'a> Context<'a> {
         import
     }
 
-    fn edge(&self, to: NodeRef) {
+    /// Remembers that the node that is being written needs another one of this stack.
+    pub(super) fn edge(&self, to: NodeRef) {
         if let Some(from) = self.current.get() {
             self.uses.borrow_mut().edges.push((from, to.index));
         }

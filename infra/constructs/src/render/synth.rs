@@ -141,6 +141,7 @@ fn each_resource(context: &Context<'_>, mut visit: impl FnMut(NodeRef, &Node, &d
     for (index, node) in (0..).zip(&context.stack.nodes) {
         let Body::Resource(resource) = &node.body else { continue };
         context.enter(Some(index));
+        node.depends_on.iter().filter(|other| other.stack == context.stack.id).for_each(|other| context.edge(*other));
         if let Some(why) = resource.refuses(context.backend) {
             context.problem("", why);
             continue;

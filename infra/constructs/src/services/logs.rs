@@ -362,8 +362,7 @@ impl Resource for MetricFilter {
     }
 
     fn terraform(&self) -> Properties {
-        let dimensions: Properties =
-            self.dimensions.iter().map(|(name, field)| (name.clone(), word(field))).collect();
+        let dimensions: Properties = self.dimensions.iter().map(|(name, field)| (name.clone(), word(field))).collect();
         let metric = Properties::default()
             .set("namespace", word(&self.namespace))
             .set("name", word(&self.metric))
@@ -428,7 +427,10 @@ mod tests {
         let filter = problems(|stack| {
             let logs = stack.add("Logs", LogGroup::new().infrequent_access());
             let gaps = MetricFilter::counting(logs, "", "Newsloom", "Gaps").default_value(0.0);
-            stack.add("Gaps", gaps.dimension("A", "$.a").dimension("B", "$.b").dimension("C", "$.c").dimension("D", "$.d"));
+            stack.add(
+                "Gaps",
+                gaps.dimension("A", "$.a").dimension("B", "$.b").dimension("C", "$.c").dimension("D", "$.d"),
+            );
         });
         for message in [
             "Gaps: a group of the infrequent access class takes no metric filters; use the standard class",

@@ -123,7 +123,8 @@ impl Topic {
     fn check(&self, stack: &mut Stack) {
         let length = self.display_name.as_ref().map_or(0, |name| name.chars().count());
         if length > LONGEST_DISPLAY_NAME {
-            stack.problem(format!("the display name has {length} characters; SNS takes {LONGEST_DISPLAY_NAME} at most"));
+            stack
+                .problem(format!("the display name has {length} characters; SNS takes {LONGEST_DISPLAY_NAME} at most"));
         }
         if self.traced && self.order.is_some() {
             stack.problem("a topic that keeps order can't be traced");
@@ -376,7 +377,8 @@ impl TopicRef {
         let statement = if statement.resources.is_empty() { statement.on(self.arn()) } else { statement };
         match stack.edit::<TopicPolicy>(policy) {
             Some(policy) => policy.document.add(statement),
-            None => stack.problem("the policy of another stack's topic can't be changed here; do it where the topic was added"),
+            None => stack
+                .problem("the policy of another stack's topic can't be changed here; do it where the topic was added"),
         }
     }
 
@@ -395,10 +397,11 @@ impl TopicRef {
         let root = Text::from("arn:") + Pseudo::Partition + ":iam::" + Pseudo::Account + ":root";
         let account = Statement::allow(actions.map(|action| format!("sns:{action}"))).named("Account").to_aws(root);
         // SNS refuses `sns:*` in a topic's policy; publishing is what carries content.
-        let over_tls = Statement::deny(["sns:Publish"])
-            .named("TlsOnly")
-            .to_everyone()
-            .when("Bool", "aws:SecureTransport", "false");
+        let over_tls = Statement::deny(["sns:Publish"]).named("TlsOnly").to_everyone().when(
+            "Bool",
+            "aws:SecureTransport",
+            "false",
+        );
         Document::of([account.on(self.arn()), over_tls.on(self.arn())])
     }
 }
@@ -577,7 +580,10 @@ mod tests {
     #[test]
     fn what_sns_refuses_of_a_topic_is_a_problem() {
         let cases: [(Topic, &str); 4] = [
-            (Topic::standard().display_name("x".repeat(101)), "the display name has 101 characters; SNS takes 100 at most"),
+            (
+                Topic::standard().display_name("x".repeat(101)),
+                "the display name has 101 characters; SNS takes 100 at most",
+            ),
             (Topic::fifo(Fifo::by_id()).traced(), "a topic that keeps order can't be traced"),
             (Topic::standard().named("a.b"), "the topic name `a.b` must be letters, digits, `-` and `_`"),
             (Topic::standard().named("x".repeat(257)), "has 257 characters; SNS takes 1 to 256"),
@@ -594,15 +600,39 @@ mod tests {
     fn what_sns_refuses_of_a_subscription_is_a_problem() {
         type Case = (fn(TopicRef, TopicRef, QueueRef, QueueRef) -> Subscription, &'static str);
         let cases: [Case; 9] = [
-            (|topic, _, _, _| Subscription::email(topic, "a@b.example").raw(), "raw messages go to queues and web servers only, not to email"),
-            (|topic, _, _, _| Subscription::email(topic, "newsroom"), "messages are sent to `newsroom`, which must be a mail address"),
-            (|topic, _, _, _| Subscription::https(topic, "http://a.example"), "`http://a.example`, which must be an address that starts with https://"),
+            (
+                |topic, _, _, _| Subscription::email(topic, "a@b.example").raw(),
+                "raw messages go to queues and web servers only, not to email",
+            ),
+            (
+                |topic, _, _, _| Subscription::email(topic, "newsroom"),
+                "messages are sent to `newsroom`, which must be a mail address",
+            ),
+            (
+                |topic, _, _, _| Subscription::https(topic, "http://a.example"),
+                "`http://a.example`, which must be an address that starts with https://",
+            ),
             (|topic, _, _, _| Subscription::sms(topic, "0049"), "`0049`, which must be a number that starts with +"),
-            (|_, fifo, _, _| Subscription::email(fifo, "a@b.example"), "a topic that keeps order sends to queues only, not to email"),
-            (|topic, _, _, fifo| Subscription::queue(topic, fifo), "a topic that keeps no order can't send to a FIFO queue"),
-            (|topic, _, queue, fifo| Subscription::queue(topic, queue).dead_letters_to(fifo), "the dead letters of a standard topic go to a standard queue"),
-            (|_, fifo, queue, _| Subscription::queue(fifo, queue).dead_letters_to(queue), "the dead letters of a FIFO topic go to a FIFO queue"),
-            (|topic, _, queue, _| Subscription::queue(topic, queue).filter("en"), "a filter policy is a JSON object with at least one key, not a string"),
+            (
+                |_, fifo, _, _| Subscription::email(fifo, "a@b.example"),
+                "a topic that keeps order sends to queues only, not to email",
+            ),
+            (
+                |topic, _, _, fifo| Subscription::queue(topic, fifo),
+                "a topic that keeps no order can't send to a FIFO queue",
+            ),
+            (
+                |topic, _, queue, fifo| Subscription::queue(topic, queue).dead_letters_to(fifo),
+                "the dead letters of a standard topic go to a standard queue",
+            ),
+            (
+                |_, fifo, queue, _| Subscription::queue(fifo, queue).dead_letters_to(queue),
+                "the dead letters of a FIFO topic go to a FIFO queue",
+            ),
+            (
+                |topic, _, queue, _| Subscription::queue(topic, queue).filter("en"),
+                "a filter policy is a JSON object with at least one key, not a string",
+            ),
         ];
         for (subscription, message) in cases {
             let found = problems(|stack| {

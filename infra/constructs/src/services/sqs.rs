@@ -228,11 +228,11 @@ impl Construct for Queue {
         let statements = std::mem::take(&mut self.statements);
         let (key, visibility) = (self.key, Some(self.visibility));
         let mut queue = QueueRef { node: stack.resource(self), policy: None, key, fifo, visibility };
-        let over_tls = Statement::deny(["sqs:*"])
-            .named("TlsOnly")
-            .to_everyone()
-            .on(queue.arn())
-            .when("Bool", "aws:SecureTransport", "false");
+        let over_tls = Statement::deny(["sqs:*"]).named("TlsOnly").to_everyone().on(queue.arn()).when(
+            "Bool",
+            "aws:SecureTransport",
+            "false",
+        );
         let document = Document::of([over_tls]);
         queue.policy = Some(stack.child("Policy", QueuePolicy { queue, document }));
         for statement in statements {
@@ -262,7 +262,9 @@ impl Queue {
             stack.problem(format!("the largest message has {bytes} bytes; SQS takes 1024 to 1048576 bytes"));
         }
         if self.key_reuse.is_some() && self.key.is_none() {
-            stack.problem("a data key is reused only where the queue has a key of its own; give it one with encrypted_by");
+            stack.problem(
+                "a data key is reused only where the queue has a key of its own; give it one with encrypted_by",
+            );
         }
         if let Sources::These(queues) = &self.sources
             && !(1..=10).contains(&queues.len())
@@ -278,7 +280,11 @@ impl Queue {
             stack.problem(format!("a message is set aside after {receives} receives; SQS takes 1 to 1000"));
         }
         if queue.fifo != self.order.is_some() {
-            let kinds = if queue.fifo { "standard, and its dead letters go to one that keeps order" } else { "FIFO, and its dead letters go to a standard one" };
+            let kinds = if queue.fifo {
+                "standard, and its dead letters go to one that keeps order"
+            } else {
+                "FIFO, and its dead letters go to a standard one"
+            };
             stack.problem(format!("the queue is {kinds}; both must be of one kind"));
         }
     }
@@ -400,7 +406,8 @@ impl QueueRef {
         let statement = if statement.resources.is_empty() { statement.on(self.arn()) } else { statement };
         match stack.edit::<QueuePolicy>(policy) {
             Some(policy) => policy.document.add(statement),
-            None => stack.problem("the policy of another stack's queue can't be changed here; do it where the queue was added"),
+            None => stack
+                .problem("the policy of another stack's queue can't be changed here; do it where the queue was added"),
         }
     }
 
@@ -408,10 +415,6 @@ impl QueueRef {
     pub(crate) fn allow_source(self, stack: &mut Stack, service: &'static str, source: impl Into<Text>) {
         let send = Statement::allow(["sqs:SendMessage"]).to_service(service);
         self.allow(stack, send.when("ArnEquals", "aws:SourceArn", source));
-    }
-
-    pub(crate) fn key(self) -> Option<KeyRef> {
-        self.key
     }
 
     fn with_key(self, statement: Statement, on_key: fn(KeyRef) -> Grant) -> Grant {
@@ -595,7 +598,10 @@ mod tests {
             let plain = stack.add("Plain", Queue::standard().dead_letters_to(ordered, 0));
             stack.add("Work", Queue::fifo(Fifo::by_id()).dead_letters_to(plain, 3));
         });
-        assert!(found.contains("Plain: the queue is standard, and its dead letters go to one that keeps order"), "{found}");
+        assert!(
+            found.contains("Plain: the queue is standard, and its dead letters go to one that keeps order"),
+            "{found}"
+        );
         assert!(found.contains("Plain: a message is set aside after 0 receives; SQS takes 1 to 1000"), "{found}");
         assert!(found.contains("Work: the queue is FIFO, and its dead letters go to a standard one"), "{found}");
     }

@@ -121,6 +121,11 @@ pub trait Resource: Any {
         None
     }
 
+    /// Why CloudFormation has no such thing, and what to write instead: said where a template would need it.
+    fn terraform_only(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What it allows whom, if that is what it is for.
     fn permissions(&self) -> Option<crate::policy::Permissions<'_>> {
         None

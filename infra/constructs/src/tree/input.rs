@@ -107,12 +107,13 @@ pub struct Lookup {
     pub(crate) cloudformation: &'static str,
     pub(crate) arguments: Properties,
     pub(crate) known: Vec<(Attribute, Text)>,
+    pub(crate) stored_at: Option<String>,
 }
 
 impl Lookup {
     /// A resource of this type: the data source's type for Terraform, the resource's for CloudFormation.
     pub fn new(terraform: &'static str, cloudformation: &'static str) -> Self {
-        Self { terraform, cloudformation, arguments: Properties::default(), known: Vec::new() }
+        Self { terraform, cloudformation, arguments: Properties::default(), known: Vec::new(), stored_at: None }
     }
 
     /// An argument of the data source.
@@ -124,6 +125,13 @@ impl Lookup {
     /// An attribute that needs no lookup.
     pub fn known(mut self, attribute: Attribute, value: impl Into<Text>) -> Self {
         self.known.push((attribute, value.into()));
+        self
+    }
+
+    /// Where in Parameter Store the value is: CloudFormation's parameter then reads it there at every
+    /// update of the stack, and nobody has to give it.
+    pub fn stored_at(mut self, path: impl Into<String>) -> Self {
+        self.stored_at = Some(path.into());
         self
     }
 

@@ -224,9 +224,8 @@ impl Projection {
 
 /// A key as both backends list it; `names` are their words for the attribute and its role.
 pub(super) fn key_schema(names: [&'static str; 2], key: &Key, sort: Option<&Key>) -> Value {
-    let element = |key: &Key, role: &'static str| {
-        Properties::default().set(names[0], key.name.to_string()).set(names[1], role)
-    };
+    let element =
+        |key: &Key, role: &'static str| Properties::default().set(names[0], key.name.to_string()).set(names[1], role);
     Value::list([element(key, "HASH")].into_iter().chain(sort.map(|sort| element(sort, "RANGE"))))
 }
 
@@ -237,7 +236,9 @@ pub(super) fn attributes<'k>(stack: &mut Stack, keys: impl Iterator<Item = &'k K
         let first = *known.entry(key.name.to_string()).or_insert(key);
         if first.kind != key.kind {
             let (name, first, second) = (&key.name, first.word(), key.word());
-            stack.problem(format!("the key attribute `{name}` is {first} in one place and {second} in another; it has one type"));
+            stack.problem(format!(
+                "the key attribute `{name}` is {first} in one place and {second} in another; it has one type"
+            ));
         }
     }
     known.into_iter().map(|(name, key)| (name, key.kind)).collect()

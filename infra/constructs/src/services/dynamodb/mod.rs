@@ -4,9 +4,7 @@ mod index;
 mod table;
 
 pub use index::{GlobalIndex, Key, LocalIndex};
-pub use table::{
-    ExistingStreamingTable, ExistingTable, StreamingTable, StreamingTableRef, Table, TableRef, View,
-};
+pub use table::{ExistingStreamingTable, ExistingTable, StreamingTable, StreamingTableRef, Table, TableRef, View};
 
 /// How many reads and writes a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -248,11 +248,11 @@ impl Construct for Table {
         }
         let (key, insights) = (self.encryption.key(), self.insights);
         let indexed = !(self.indexes.is_empty() && self.local_indexes.is_empty());
-        let indexes: Vec<Cow<'static, str>> = self.indexes.iter().map(|index| index.index.name.clone()).collect();
+        let global: Vec<Cow<'static, str>> = self.indexes.iter().map(|index| index.index.name.clone()).collect();
         let table = TableRef { node: stack.resource(self), key, indexed };
         if insights {
             stack.child("Insights", Insights { table, index: None });
-            for (number, index) in (1..).zip(indexes) {
+            for (number, index) in (1..).zip(global) {
                 stack.child(&format!("Insights{number}"), Insights { table, index: Some(index) });
             }
         }
@@ -281,7 +281,9 @@ impl Table {
             included += if let index::Projection::Some(names) = projection { names.len() } else { 0 };
         }
         if included > MOST_INCLUDED {
-            stack.problem(format!("the indexes include {included} attributes; a table's include {MOST_INCLUDED} at most"));
+            stack.problem(format!(
+                "the indexes include {included} attributes; a table's include {MOST_INCLUDED} at most"
+            ));
         }
         if self.local_indexes.len() > MOST_LOCAL_INDEXES {
             let count = self.local_indexes.len();
@@ -306,8 +308,12 @@ impl Table {
             let name = &index.index.name;
             check_at_least_one(stack, &format!("the index `{name}`"), capacity);
             match (provisioned, matches!(capacity, Capacity::Provisioned { .. })) {
-                (true, false) => stack.problem(format!("the index `{name}` is limited with at_most; the indexes of a provisioned table are provisioned")),
-                (false, true) => stack.problem(format!("the index `{name}` is provisioned; the indexes of an on-demand table take at_most")),
+                (true, false) => stack.problem(format!(
+                    "the index `{name}` is limited with at_most; the indexes of a provisioned table are provisioned"
+                )),
+                (false, true) => stack.problem(format!(
+                    "the index `{name}` is provisioned; the indexes of an on-demand table take at_most"
+                )),
                 _ => (),
             }
         }
@@ -321,7 +327,9 @@ impl Table {
         }
         let expiry = self.expiry.as_deref().unwrap_or_default();
         if self.attributes.get(expiry).is_some_and(|kind| *kind != "N") {
-            stack.problem(format!("items expire at the time in `{expiry}`, which must be a number; a key says otherwise"));
+            stack.problem(format!(
+                "items expire at the time in `{expiry}`, which must be a number; a key says otherwise"
+            ));
         }
     }
 }
@@ -560,10 +568,16 @@ impl Resource for Table {
             .set("BillingMode", self.billing());
         capacity_cloudformation(properties, self.capacity)
             .set_filled("GlobalSecondaryIndexes", Value::list(indexes))
-            .set_filled("LocalSecondaryIndexes", Value::list(self.local_indexes.iter().map(|index| index.cloudformation(&self.key))))
+            .set_filled(
+                "LocalSecondaryIndexes",
+                Value::list(self.local_indexes.iter().map(|index| index.cloudformation(&self.key))),
+            )
             .set_some("StreamSpecification", self.stream.map(view))
             .set_some("TimeToLiveSpecification", self.expiry.as_ref().map(expiry))
-            .set("PointInTimeRecoverySpecification", self.recovery.properties("PointInTimeRecoveryEnabled", "RecoveryPeriodInDays"))
+            .set(
+                "PointInTimeRecoverySpecification",
+                self.recovery.properties("PointInTimeRecoveryEnabled", "RecoveryPeriodInDays"),
+            )
             .set_some("SSESpecification", self.encryption_cloudformation())
             .set("TableClass", self.class())
             .set("DeletionProtectionEnabled", self.protected)
@@ -571,9 +585,11 @@ impl Resource for Table {
     }
 
     fn terraform(&self) -> Properties {
-        let declared = |(name, kind): (&String, &&'static str)| Properties::default().set("name", name).set("type", *kind);
-        let expiry =
-            |name: &Cow<'static, str>| Properties::default().set("attribute_name", name.to_string()).set("enabled", true);
+        let declared =
+            |(name, kind): (&String, &&'static str)| Properties::default().set("name", name).set("type", *kind);
+        let expiry = |name: &Cow<'static, str>| {
+            Properties::default().set("attribute_name", name.to_string()).set("enabled", true)
+        };
         let indexes = self
             .indexes
             .iter()

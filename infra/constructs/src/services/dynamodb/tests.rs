@@ -54,7 +54,9 @@ fn provisioned() -> Table {
 fn full() -> StreamingTable {
     Table::keyed_by("article_id")
         .at_most(4000, 1000)
-        .index(GlobalIndex::new("by_language", "language").sorted_by(Key::number("published")).including(["title", "url"]))
+        .index(
+            GlobalIndex::new("by_language", "language").sorted_by(Key::number("published")).including(["title", "url"]),
+        )
         .index(GlobalIndex::new("by_publisher", "publisher").at_most(100, 1000))
         .expires_at("expires_at")
         .recoverable_for(Days(7))
@@ -66,20 +68,46 @@ fn full() -> StreamingTable {
 fn what_dynamodb_refuses_is_a_problem() {
     let table = || Table::keyed_by("id");
     let cases: [(Table, &str); 14] = [
-        (table().index(GlobalIndex::new("by_id", Key::number("id"))), "the key attribute `id` is text in one place and a number in another; it has one type"),
+        (
+            table().index(GlobalIndex::new("by_id", Key::number("id"))),
+            "the key attribute `id` is text in one place and a number in another; it has one type",
+        ),
         (table().sorted_by("id"), "`id` is both partition key and sort key; they are two attributes"),
-        (table().index(GlobalIndex::new("by_day", "day").sorted_by("day")), "`day` is both partition key and sort key; they are two attributes"),
-        (table().local_index(LocalIndex::new("by_day", "day")), "a local index is another sort key, and the table has none"),
+        (
+            table().index(GlobalIndex::new("by_day", "day").sorted_by("day")),
+            "`day` is both partition key and sort key; they are two attributes",
+        ),
+        (
+            table().local_index(LocalIndex::new("by_day", "day")),
+            "a local index is another sort key, and the table has none",
+        ),
         (table().index(GlobalIndex::new("by day", "day")), "the index name `by day` must be 3 to 255"),
-        (table().index(GlobalIndex::new("by_day", "day").including([""; 0])), "the index `by_day` includes no attribute"),
-        (table().index(GlobalIndex::new("by_day", "day")).index(GlobalIndex::new("by_day", "week")), "two indexes are named `by_day`"),
-        (table().index(GlobalIndex::new("by_day", "day").provisioned(1, 1)), "the index `by_day` is provisioned; the indexes of an on-demand table take at_most"),
-        (table().provisioned(1, 1).index(GlobalIndex::new("by_day", "day").at_most(1, 1)), "the index `by_day` is limited with at_most; the indexes of a provisioned table are provisioned"),
+        (
+            table().index(GlobalIndex::new("by_day", "day").including([""; 0])),
+            "the index `by_day` includes no attribute",
+        ),
+        (
+            table().index(GlobalIndex::new("by_day", "day")).index(GlobalIndex::new("by_day", "week")),
+            "two indexes are named `by_day`",
+        ),
+        (
+            table().index(GlobalIndex::new("by_day", "day").provisioned(1, 1)),
+            "the index `by_day` is provisioned; the indexes of an on-demand table take at_most",
+        ),
+        (
+            table().provisioned(1, 1).index(GlobalIndex::new("by_day", "day").at_most(1, 1)),
+            "the index `by_day` is limited with at_most; the indexes of a provisioned table are provisioned",
+        ),
         (table().provisioned(0, 1), "the table has 0 reads and 1 writes a second; each is at least 1"),
         (table().recoverable_for(Days(36)), "point-in-time recovery reaches back 36 days; DynamoDB keeps 1 to 35 days"),
         (table().expires_at("id"), "items expire at the time in `id`, which must be a number"),
         (table().named("my articles"), "the table name `my articles` must be 3 to 255"),
-        ((0..6).fold(table().sorted_by("n"), |table, n| table.local_index(LocalIndex::new(format!("by_{n}"), format!("a{n}")))), "there are 6 local indexes; a table has 5 at most"),
+        (
+            (0..6).fold(table().sorted_by("n"), |table, n| {
+                table.local_index(LocalIndex::new(format!("by_{n}"), format!("a{n}")))
+            }),
+            "there are 6 local indexes; a table has 5 at most",
+        ),
     ];
     for (table, message) in cases {
         let found = problems(|stack: &mut Stack| {

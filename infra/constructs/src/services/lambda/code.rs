@@ -23,10 +23,16 @@ enum Place {
 }
 
 impl Code {
-    /// An object in a bucket of the same region. A new package needs a new key, a new
-    /// [version](Code::version) or, for Terraform, a new [checksum](Code::sha256) to be seen.
+    /// An object in a bucket of the same region. A new package needs a new key or, for Terraform, a new
+    /// [checksum](Code::sha256) to be seen.
     pub fn object(bucket: impl Into<Text>, key: impl Into<Text>) -> Self {
         Self::at(Place::Object { bucket: bucket.into(), key: key.into(), version: None })
+    }
+
+    /// One version of an object, in a bucket that keeps versions: a new one is seen, and nothing else is ever
+    /// deployed.
+    pub fn object_version(bucket: impl Into<Text>, key: impl Into<Text>, version: impl Into<Text>) -> Self {
+        Self::at(Place::Object { bucket: bucket.into(), key: key.into(), version: Some(version.into()) })
     }
 
     /// A file on the machine that runs Terraform, up to 50 MB, relative to where it runs. A changed file is seen
@@ -38,14 +44,6 @@ impl Code {
     /// A few lines of Python or JavaScript, up to 4 MB, for the handler `index.…`. Terraform can't do that.
     pub fn inline(source: impl Into<Text>) -> Self {
         Self::at(Place::Inline(source.into()))
-    }
-
-    /// One version of the object, where the bucket keeps versions.
-    pub fn version(mut self, wanted: impl Into<Text>) -> Self {
-        if let Place::Object { version, .. } = &mut self.place {
-            *version = Some(wanted.into());
-        }
-        self
     }
 
     /// The package's SHA-256 in base64: with it Terraform sees a new package under an old key. CloudFormation
@@ -69,9 +67,9 @@ impl Code {
 
     pub(super) fn refuses(&self, backend: Backend) -> Option<String> {
         match (&self.place, backend) {
-            (Place::File(path), Backend::CloudFormation) => Some(format!(
-                "CloudFormation can't upload `{path}`; put the code into a bucket and use `Code::object`"
-            )),
+            (Place::File(path), Backend::CloudFormation) => {
+                Some(format!("CloudFormation can't upload `{path}`; put the code into a bucket and use `Code::object`"))
+            }
             (Place::Inline(_), Backend::Terraform) => {
                 Some("Terraform takes no inline code; use `Code::file` or `Code::object`".to_owned())
             }

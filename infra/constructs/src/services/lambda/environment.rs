@@ -45,7 +45,8 @@ impl Environment {
     pub(super) fn check(&self, stack: &mut Stack) {
         for (name, value) in &self.0 {
             if RESERVED.contains(&name.as_ref()) {
-                stack.problem(format!("the environment variable `{name}` is set by Lambda itself; choose another name"));
+                stack
+                    .problem(format!("the environment variable `{name}` is set by Lambda itself; choose another name"));
             } else if !is_name(name) {
                 stack.problem(format!(
                     "the environment variable `{name}` must be a letter, then at least one letter, digit or `_`"

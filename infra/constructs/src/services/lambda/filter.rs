@@ -344,8 +344,11 @@ mod tests {
         let nothing = Filter::any_change().finish();
         assert_eq!(nothing, Err("a filter says nothing; name a field, or leave the filter out".into()));
         let none = Filter::data().field("language", one_of([""; 0])).finish();
-        assert_eq!(none, Err("the filter's field `data.language` has no values, so nothing would pass; name one".into()));
+        assert_eq!(
+            none,
+            Err("the filter's field `data.language` has no values, so nothing would pass; name one".into())
+        );
         let long = Filter::body().field("text", one_of(["x".repeat(4096)])).finish();
-        assert_eq!(long, Err("a filter has 4117 characters; Lambda takes up to 4096".into()));
+        assert_eq!(long, Err("a filter has 4118 characters; Lambda takes up to 4096".into()));
     }
 }

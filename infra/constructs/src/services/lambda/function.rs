@@ -8,7 +8,7 @@ use super::{
     environment::Environment,
 };
 use crate::{
-    policy::{Effect, Grant, Statement},
+    policy::{Grant, Statement},
     services::{
         iam::{Grantee, Role, RoleRef, Service},
         kms::KeyRef,
@@ -56,6 +56,7 @@ pub struct Function {
     environment: Environment,
     layers: Vec<Text>,
     network: Option<Network>,
+    is_dual_stack: bool,
     concurrency: Option<u32>,
     is_traced: bool,
     dead_letters: Option<Destination>,
@@ -78,9 +79,8 @@ enum Package {
 
 #[derive(Debug, Clone)]
 struct Network {
-    subnets: Vec<Text>,
-    security_groups: Vec<Text>,
-    is_dual_stack: bool,
+    subnets: Vec<Ref<Id>>,
+    security_groups: Vec<Ref<Id>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -150,6 +150,7 @@ impl Function {
             environment: Environment::default(),
             layers: Vec::new(),
             network: None,
+            is_dual_stack: false,
             concurrency: None,
             is_traced: false,
             dead_letters: None,
@@ -215,20 +216,16 @@ impl Function {
         subnets: impl IntoIterator<Item = Ref<Id>>,
         security_groups: impl IntoIterator<Item = Ref<Id>>,
     ) -> Self {
-        let texts = |ids: &mut dyn Iterator<Item = Ref<Id>>| ids.map(Text::from).collect();
         self.network = Some(Network {
-            subnets: texts(&mut subnets.into_iter()),
-            security_groups: texts(&mut security_groups.into_iter()),
-            is_dual_stack: false,
+            subnets: subnets.into_iter().collect(),
+            security_groups: security_groups.into_iter().collect(),
         });
         self
     }
 
-    /// Sends IPv6 too, where its subnets have both. Has an effect after [`Function::in_vpc`] only.
+    /// Sends IPv6 too, from a VPC whose subnets have both.
     pub fn dual_stack(mut self) -> Self {
-        if let Some(network) = &mut self.network {
-            network.is_dual_stack = true;
-        }
+        self.is_dual_stack = true;
         self
     }
 
@@ -358,8 +355,8 @@ impl Construct for Function {
         }
         let event_invoke = self.event_invoke.take();
         let function = FunctionRef { node: stack.resource(self), role, group };
-        let settings = event_invoke
-            .map(|settings| stack.add("EventInvoke", FunctionEventInvoke { function, settings }));
+        let settings =
+            event_invoke.map(|settings| stack.add("EventInvoke", FunctionEventInvoke { function, settings }));
         // Lambda looks at the rights when it creates these, and the first call may come at once.
         if let Some(policy) = stack.policy_of(role) {
             stack.depends(function, policy);
@@ -408,7 +405,12 @@ impl Function {
     }
 
     fn check_network(&self, stack: &mut Stack) {
-        let Some(network) = &self.network else { return };
+        let Some(network) = &self.network else {
+            if self.is_dual_stack {
+                stack.problem("only a function in a VPC chooses to send IPv6; say which with `in_vpc`");
+            }
+            return;
+        };
         let counts = [
             ("subnets", network.subnets.len(), MOST_SUBNETS),
             ("security groups", network.security_groups.len(), MOST_SECURITY_GROUPS),
@@ -448,15 +450,23 @@ fn interfaces(name: &Text) -> Grant {
         "ec2:UnassignPrivateIpAddresses",
     ];
     let looking = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"];
-    let function = Text::from("arn:") + Pseudo::Partition + ":lambda:" + Pseudo::Region + ":" + Pseudo::Account
-        + ":function:" + name;
+    let function = Text::from("arn:")
+        + Pseudo::Partition
+        + ":lambda:"
+        + Pseudo::Region
+        + ":"
+        + Pseudo::Account
+        + ":function:"
+        + name;
     let account = Text::from("arn:") + Pseudo::Partition + ":ec2:" + Pseudo::Region + ":" + Pseudo::Account + ":*/*";
     Grant::of([
         Statement::allow(changing).on(account),
         Statement::allow(looking).on_any("descriptions take no resource"),
-        Statement { effect: Effect::Deny, ..Statement::allow(changing.into_iter().chain(looking)) }
-            .on_any("whatever else allows it")
-            .when("ArnEquals", "lambda:SourceFunctionArn", function),
+        Statement::deny(changing.into_iter().chain(looking)).on_any("whatever else allows it").when(
+            "ArnEquals",
+            "lambda:SourceFunctionArn",
+            function,
+        ),
     ])
 }
 
@@ -606,7 +616,10 @@ impl Resource for Function {
             .set_some("kms_key_arn", self.key.map(KeyRef::arn))
             .set_filled("layers", Value::list(&self.layers))
             .set_some("vpc_config", self.network(["subnet_ids", "security_group_ids", "ipv6_allowed_for_dual_stack"]))
-            .set("logging_config", self.logging(["log_format", "application_log_level", "system_log_level", "log_group"]))
+            .set(
+                "logging_config",
+                self.logging(["log_format", "application_log_level", "system_log_level", "log_group"]),
+            )
             .set_some("tracing_config", self.tracing("mode"))
             .set_some("dead_letter_config", self.dead_letters.as_ref().map(target))
             .set_some("code_signing_config_arn", self.signing.as_ref())
@@ -622,9 +635,9 @@ impl Function {
         let network = self.network.as_ref()?;
         Some(
             Properties::default()
-                .set(subnets, Value::list(&network.subnets))
-                .set(security_groups, Value::list(&network.security_groups))
-                .set_some(dual_stack, network.is_dual_stack.then_some(true)),
+                .set(subnets, network.subnets.clone())
+                .set(security_groups, network.security_groups.clone())
+                .set_some(dual_stack, self.is_dual_stack.then_some(true)),
         )
     }
 

@@ -87,7 +87,9 @@ impl Mapping {
         if settings.is_fifo && (batch > QUEUE_BATCH || has_window) {
             stack.problem("a queue in order gives up to 10 messages at once; leave out the window and larger batches");
         } else if batch > QUEUE_BATCH && !has_window {
-            stack.problem(format!("a batch of {batch} messages needs a window of at least 1 second; up to 10 need none"));
+            stack.problem(format!(
+                "a batch of {batch} messages needs a window of at least 1 second; up to 10 need none"
+            ));
         }
         if settings.concurrency.is_some() && settings.pollers.is_some() {
             stack.problem("a greatest concurrency and pollers exclude each other; leave out one of them");
@@ -204,7 +206,8 @@ impl Mapping {
 
     fn filters(&self, [filters, pattern]: [&'static str; 2]) -> Option<Properties> {
         let finished = self.settings.filters.iter().flatten();
-        let all: Vec<_> = finished.map(|filter| Properties::default().set(pattern, Value::json(filter.clone()))).collect();
+        let all: Vec<_> =
+            finished.map(|filter| Properties::default().set(pattern, Value::json(filter.clone()))).collect();
         (!all.is_empty()).then(|| Properties::default().set(filters, all))
     }
 

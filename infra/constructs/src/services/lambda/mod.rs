@@ -14,6 +14,8 @@ mod layer;
 mod mapping;
 mod permission;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use code::{Architecture, Code, Image, Runtime};
 pub use destination::{Destination, EventInvoke};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::function::FunctionRef;
-use crate::tree::{Construct, NodeRef, Properties, Pseudo, Resource, Stack, Text, Types};
+use crate::tree::{Construct, Handle, NodeRef, Properties, Pseudo, Resource, Stack, Text, Types};
 
 /// Lets a service or an account call a function. Roles of this account need none: grant them
 /// [`FunctionRef::invoke`].
@@ -28,8 +28,8 @@ pub struct Permission {
 }
 
 impl Permission {
-    /// A permission to call this function; say to whom with [`Permission::to_service`] or
-    /// [`Permission::to_account`].
+    /// A permission to call this function; say to whom with [`Permission::to_service`],
+    /// [`Permission::to_account`] or [`Permission::to_organization`].
     pub fn of(function: FunctionRef) -> Self {
         Self { function, principal: None, is_service: false, source: None, account: None, organization: None }
     }
@@ -39,6 +39,7 @@ impl Permission {
     pub fn to_service(mut self, principal: impl Into<Text>) -> Self {
         self.principal = Some(principal.into());
         self.is_service = true;
+        self.organization = None;
         self
     }
 
@@ -46,6 +47,15 @@ impl Permission {
     pub fn to_account(mut self, principal: impl Into<Text>) -> Self {
         self.principal = Some(principal.into());
         self.is_service = false;
+        self.organization = None;
+        self
+    }
+
+    /// To every account of an organization, `o-…`.
+    pub fn to_organization(mut self, organization: impl Into<Cow<'static, str>>) -> Self {
+        self.principal = Some("*".into());
+        self.is_service = false;
+        self.organization = Some(organization.into());
         self
     }
 
@@ -61,12 +71,6 @@ impl Permission {
         self.account = Some(account.into());
         self
     }
-
-    /// Only for accounts of this organization, `o-…`.
-    pub fn from_organization(mut self, organization: impl Into<Cow<'static, str>>) -> Self {
-        self.organization = Some(organization.into());
-        self
-    }
 }
 
 impl Construct for Permission {
@@ -74,10 +78,9 @@ impl Construct for Permission {
 
     fn build(mut self, stack: &mut Stack) -> NodeRef {
         if self.principal.is_none() {
-            stack.problem("the permission is for nobody; say to whom with `to_service` or `to_account`");
+            stack.problem("the permission is for nobody; say to whom, such as with `to_service`");
         }
-        let is_narrowed = self.source.is_some() || self.account.is_some() || self.organization.is_some();
-        if self.is_service && !is_narrowed {
+        if self.is_service && self.source.is_none() && self.account.is_none() {
             stack.problem("the service could call the function for anyone; say for which source with `from`");
         }
         if self.account.is_none() && self.source.as_ref().is_some_and(|source| self.names_no_account(source)) {
@@ -99,7 +102,12 @@ impl Permission {
 impl Stack {
     /// Lets a service call a function on behalf of one source, below the function; for a second source of the
     /// same service, add a [`Permission`] under an id.
-    pub fn allow_invoke(&mut self, function: FunctionRef, service: &'static str, source_arn: impl Into<Text>) -> NodeRef {
+    pub fn allow_invoke(
+        &mut self,
+        function: FunctionRef,
+        service: &'static str,
+        source_arn: impl Into<Text>,
+    ) -> NodeRef {
         let permission = Permission::of(function).to_service(service).from(source_arn);
         let id = format!("CalledBy{}", id_of(service));
         let path = self.path_below(function);
@@ -113,7 +121,6 @@ impl Stack {
 
     /// The path of a function, or one for what is added to another stack's.
     pub(super) fn path_below(&self, function: FunctionRef) -> String {
-        use crate::tree::Handle;
         let node = function.node();
         match self.path_of(node) {
             Some(path) => path.to_owned(),

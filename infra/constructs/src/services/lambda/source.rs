@@ -2,7 +2,12 @@
 
 use std::{borrow::Cow, marker::PhantomData};
 
-use super::{destination::Destination, filter::Filter, function::FunctionRef, mapping::{Mapping, MappingRef}};
+use super::{
+    destination::Destination,
+    filter::Filter,
+    function::FunctionRef,
+    mapping::{Mapping, MappingRef},
+};
 use crate::{
     policy::Grant,
     services::{kms::KeyRef, units::Seconds},
@@ -168,7 +173,8 @@ impl<K: Origin> Source<K> {
         self.with(|settings| settings.filters.push(filter.finish()))
     }
 
-    /// Encrypts the filters with this key; Lambda must be allowed to decrypt with it by the key's policy.
+    /// Encrypts the filters with this key, whose policy must let Lambda use it:
+    /// `Key::new(…).for_service("lambda.amazonaws.com")`.
     pub fn filters_encrypted_by(self, key: KeyRef) -> Self {
         self.with(|settings| settings.key = Some(key))
     }
