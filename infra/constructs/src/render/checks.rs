@@ -151,7 +151,7 @@ pub(super) fn add_tags(context: &Context<'_>, node: &Node, resource: &dyn Resour
         TagForm::Pairs => add_pairs(slot, tags, pair),
         TagForm::PairsAtLaunch => match context.backend {
             Backend::CloudFormation => {
-                add_pairs(slot, tags, |key, value| pair(key, value).set("PropagateAtLaunch", true))
+                add_pairs(slot, tags, |key, value| pair(key, value).set("PropagateAtLaunch", true));
             }
             Backend::Terraform => add_pairs(slot, tags, |key, value| {
                 Properties::default().set("key", key).set("value", value).set("propagate_at_launch", true)

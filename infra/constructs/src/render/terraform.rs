@@ -248,7 +248,8 @@ impl Dialect for Terraform<'_, '_> {
         if text.is_expression() {
             // `"${code}"`, escaped; the code itself is the argument.
             let template: String = serde_json::from_str(&inner).unwrap_or_default();
-            inner = template.strip_prefix("${").and_then(|code| code.strip_suffix('}')).unwrap_or_default().to_owned();
+            let code = template.strip_prefix("${").and_then(|code| code.strip_suffix('}'));
+            code.unwrap_or_default().clone_into(&mut inner);
         }
         json::write_string(out, &format!("${{base64encode({inner})}}"));
     }

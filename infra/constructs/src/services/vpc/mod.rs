@@ -5,16 +5,20 @@
 
 mod cidr;
 mod endpoints;
+mod existing;
 mod flow_logs;
 mod network;
 mod parts;
+mod plan;
 mod rules;
 mod security_group;
+mod tiers;
 
 pub use cidr::{Cidr, CidrError};
 pub use endpoints::{GatewayEndpoint, GatewayEndpointRef, InterfaceEndpoints, InterfaceEndpointsRef, InterfaceService};
+pub use existing::ExistingNetwork;
 pub use flow_logs::FlowLogs;
-pub use network::{ExistingNetwork, Network, NetworkRef};
+pub use network::{Network, NetworkRef};
 pub use rules::{Peer, Port, PrefixList, PrefixListRef};
 pub use security_group::{ExistingSecurityGroup, SecurityGroup, SecurityGroupRef};
 

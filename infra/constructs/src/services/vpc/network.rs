@@ -3,18 +3,17 @@
 use std::borrow::Cow;
 
 use super::{
-    Cidr, FlowLogs, digest,
+    ExistingNetwork, FlowLogs, digest,
     flow_logs::FlowLog,
-    parts::{Address, Association, Attachment, DefaultGroup, Gateway, Nat, Route, RouteTable, Subnet, Vpc},
+    parts::{DefaultGroup, Vpc},
+    tiers::Parts,
 };
-use crate::tree::{Access, Attribute, Construct, Handle, Id, Lookup, NodeRef, Other, Pseudo, Ref, Stack, Text};
+use crate::tree::{Access, Attribute, Construct, Handle, Id, NodeRef, Other, Pseudo, Ref, Stack, Text};
 
 /// The most zones a network spreads over; no region has more that need no opting in.
-const MOST_ZONES: usize = 6;
+pub(super) const MOST_ZONES: usize = 6;
 /// The most route tables a network has: one for each private subnet, and one for the public ones.
-const MOST_TABLES: usize = MOST_ZONES + 1;
-/// The smallest subnet that AWS takes: 16 addresses, 11 of them usable.
-const SMALLEST: u8 = 28;
+pub(super) const MOST_TABLES: usize = MOST_ZONES + 1;
 
 /// A network with a private subnet in each zone, and public ones where they are asked for.
 ///
@@ -35,19 +34,19 @@ const SMALLEST: u8 = 28;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Network {
-    block: Cow<'static, str>,
-    zones: Vec<Text>,
-    subnet_prefix: Option<u8>,
+    pub(super) block: Cow<'static, str>,
+    pub(super) zones: Vec<Text>,
+    pub(super) subnet_prefix: Option<u8>,
     /// Empty where they are carved.
-    private: Vec<Cow<'static, str>>,
+    pub(super) private: Vec<Cow<'static, str>>,
     /// `None` where there are none.
-    public: Option<Vec<Cow<'static, str>>>,
+    pub(super) public: Option<Vec<Cow<'static, str>>>,
     nat: NatGateways,
     flow_logs: Option<FlowLogs>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NatGateways {
+pub(super) enum NatGateways {
     None,
     One,
     PerZone,
@@ -144,96 +143,12 @@ impl Network {
     /// assert_eq!(network.private_subnets().count(), 2);
     /// ```
     pub fn existing(vpc_id: impl Into<Text>) -> ExistingNetwork {
-        ExistingNetwork { vpc_id: vpc_id.into(), private: Vec::new(), public: Vec::new(), tables: Vec::new() }
+        ExistingNetwork::of(vpc_id.into())
     }
-
-    /// The blocks of the subnets; what is wrong with them becomes problems.
-    fn plan(&self, stack: &mut Stack) -> Plan {
-        let count = self.zones.len();
-        if !(1..=MOST_ZONES).contains(&count) {
-            stack.problem(format!("a network over {count} zones; it spreads over 1 to {MOST_ZONES}"));
-        }
-        let Some(whole) = parsed(stack, &self.block) else { return Plan::default() };
-        if !(16..=SMALLEST).contains(&whole.prefix()) {
-            stack.problem(format!("the network's block is {whole}; AWS takes /16 to /{SMALLEST}"));
-        }
-        let prefix = self.subnet_prefix.unwrap_or((whole.prefix() + 4).min(SMALLEST));
-        if prefix < whole.prefix() || prefix > SMALLEST {
-            let block = whole.prefix();
-            stack.problem(format!("the subnets' prefix is {prefix}; in a /{block} it can be {block} to {SMALLEST}"));
-            return Plan::default();
-        }
-        let halves = if self.public.is_some() { 2 } else { 1 };
-        let private = self.blocks(stack, "private", &self.private, |zone| carve(whole, prefix, zone, 0, halves));
-        let public = match &self.public {
-            Some(public) => self.blocks(stack, "public", public, |zone| carve(whole, prefix, zone, 1, halves)),
-            None => Vec::new(),
-        };
-        let all: Vec<Cidr> = private.iter().chain(&public).copied().collect();
-        check_blocks(stack, whole, &all);
-        Plan { private, public }
-    }
-
-    /// One tier's blocks: as they are given, or carved.
-    fn blocks(
-        &self,
-        stack: &mut Stack,
-        tier: &str,
-        given: &[Cow<'static, str>],
-        carved: impl Fn(u32) -> Option<Cidr>,
-    ) -> Vec<Cidr> {
-        let zones = self.zones.len();
-        if !given.is_empty() {
-            if given.len() != zones {
-                stack.problem(format!("{} {tier} subnets are given for {zones} zones; each zone has one", given.len()));
-            }
-            return given.iter().filter_map(|block| parsed(stack, block)).collect();
-        }
-        let blocks: Vec<Cidr> = (0..).zip(&self.zones).filter_map(|(zone, _)| carved(zone)).collect();
-        if blocks.len() < zones {
-            let block = &self.block;
-            stack.problem(format!(
-                "{zones} {tier} subnets of this size don't fit into {block}; choose a larger `subnet_prefix`"
-            ));
-        }
-        blocks
-    }
-}
-
-#[derive(Default)]
-struct Plan {
-    private: Vec<Cidr>,
-    public: Vec<Cidr>,
 }
 
 fn zones(count: u8) -> Vec<Text> {
     (0..count).map(|zone| Pseudo::Zone(zone).into()).collect()
-}
-
-fn parsed(stack: &mut Stack, block: &str) -> Option<Cidr> {
-    block.parse().map_err(|error: super::CidrError| stack.problem(error.to_string())).ok()
-}
-
-/// The zone's block in one half of the network; in the whole where there is only one tier and it needs it.
-fn carve(whole: Cidr, prefix: u8, zone: u32, half: u32, halves: u32) -> Option<Cidr> {
-    let all = 1_u32.checked_shl(u32::from(prefix - whole.prefix()))?;
-    let index = zone + half * all / 2;
-    let fits = zone < if halves == 1 { all } else { all / 2 };
-    fits.then(|| whole.nth(prefix, index)).flatten()
-}
-
-fn check_blocks(stack: &mut Stack, whole: Cidr, blocks: &[Cidr]) {
-    for (index, block) in blocks.iter().enumerate() {
-        if !whole.contains(*block) {
-            stack.problem(format!("the subnet {block} is outside the network's {whole}"));
-        }
-        if block.prefix() > SMALLEST {
-            stack.problem(format!("the subnet {block} is too small; AWS takes up to /{SMALLEST}"));
-        }
-        for other in blocks[index + 1..].iter().filter(|other| block.overlaps(**other)) {
-            stack.problem(format!("the subnets {block} and {other} overlap"));
-        }
-    }
 }
 
 impl Construct for Network {
@@ -264,145 +179,6 @@ impl Construct for Network {
     }
 }
 
-/// A subnet and the table it routes by.
-struct Tier {
-    subnet: NodeRef,
-    table: NodeRef,
-}
-
-/// Builds a network's parts.
-struct Parts<'s> {
-    stack: &'s mut Stack,
-    vpc: Ref<Id>,
-    zones: &'s [Text],
-}
-
-impl Parts<'_> {
-    fn public(&mut self, blocks: &[Cidr]) -> Vec<Tier> {
-        if blocks.is_empty() {
-            return Vec::new();
-        }
-        let gateway = self.stack.child("Gateway", Gateway { vpc: self.vpc, name: self.name("gateway") });
-        let gateway_id = Ref::new(gateway, ID);
-        let attachment = self.stack.child("GatewayAttachment", Attachment { vpc: self.vpc, gateway: gateway_id });
-        let table = self.stack.child("PublicRoutes", RouteTable { vpc: self.vpc, name: self.name("public") });
-        let route = self.stack.child("PublicRoute", Route::to_gateway(Ref::new(table, ID), gateway_id));
-        self.stack.depends(route, attachment);
-        let subnets = (1..).zip(blocks).zip(self.zones);
-        subnets.map(|((number, block), zone)| self.subnet("Public", number, *block, zone, table)).collect()
-    }
-
-    fn private(&mut self, blocks: &[Cidr], nats: &[NodeRef]) -> Vec<Tier> {
-        let mut tiers = Vec::new();
-        for ((number, block), zone) in (1..).zip(blocks).zip(self.zones) {
-            let id = format!("Private{number}");
-            let name = self.name(&format!("private-{number}"));
-            let table = self.stack.child(&format!("{id}Routes"), RouteTable { vpc: self.vpc, name });
-            if let Some(nat) = nats.get(number - 1).or(nats.last()) {
-                let route = Route::to_nat(Ref::new(table, ID), Ref::new(*nat, ID));
-                self.stack.child(&format!("{id}Route"), route);
-            }
-            tiers.push(self.subnet("Private", number, *block, zone, table));
-        }
-        tiers
-    }
-
-    fn subnet(&mut self, tier: &str, number: usize, block: Cidr, zone: &Text, table: NodeRef) -> Tier {
-        let name = self.name(&format!("{}-{number}", tier.to_ascii_lowercase()));
-        let id = format!("{tier}{number}");
-        let subnet = self.stack.child(&id, Subnet { vpc: self.vpc, block, zone: zone.clone(), name });
-        let association = Association { subnet: Ref::new(subnet, ID), table: Ref::new(table, ID) };
-        self.stack.child(&format!("{id}Association"), association);
-        Tier { subnet, table }
-    }
-
-    fn nats(&mut self, nat: NatGateways, public: &[Tier]) -> Vec<NodeRef> {
-        let count = match nat {
-            NatGateways::None => 0,
-            NatGateways::One => 1,
-            NatGateways::PerZone => public.len(),
-        };
-        let own = |id: &str, stack: &Stack| stack.find(&format!("{}/{id}", stack.path()));
-        let way_out = [own("Gateway", self.stack), own("GatewayAttachment", self.stack)];
-        let mut nats = Vec::new();
-        for (number, tier) in (1..).zip(&public[..count.min(public.len())]) {
-            let name = self.name(&format!("nat-{number}"));
-            let address = self.stack.child(&format!("Nat{number}Address"), Address { name: name.clone() });
-            let subnet = Ref::new(tier.subnet, ID);
-            let nat =
-                self.stack.child(&format!("Nat{number}"), Nat { address: Ref::new(address, ALLOCATION), subnet, name });
-            // Neither names the internet gateway, yet both need it.
-            for gateway in way_out.into_iter().flatten() {
-                self.stack.depends(address, gateway);
-                self.stack.depends(nat, gateway);
-            }
-            nats.push(nat);
-        }
-        nats
-    }
-
-    fn name(&self, part: &str) -> String {
-        format!("{}-{part}", self.stack.physical_name())
-    }
-}
-
-/// See [`Network::existing`].
-#[derive(Debug, Clone)]
-pub struct ExistingNetwork {
-    vpc_id: Text,
-    private: Vec<Text>,
-    public: Vec<Text>,
-    tables: Vec<Text>,
-}
-
-impl ExistingNetwork {
-    /// The ids of its private subnets that are to be used, up to 6.
-    pub fn private_subnets<T: Into<Text>>(mut self, ids: impl IntoIterator<Item = T>) -> Self {
-        self.private = ids.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The ids of its public subnets that are to be used, up to 6.
-    pub fn public_subnets<T: Into<Text>>(mut self, ids: impl IntoIterator<Item = T>) -> Self {
-        self.public = ids.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// The ids of its route tables, up to 7: only gateway endpoints need them.
-    pub fn route_tables<T: Into<Text>>(mut self, ids: impl IntoIterator<Item = T>) -> Self {
-        self.tables = ids.into_iter().map(Into::into).collect();
-        self
-    }
-}
-
-impl Construct for ExistingNetwork {
-    type Handle = NetworkRef;
-
-    fn build(self, stack: &mut Stack) -> NetworkRef {
-        let lists = [
-            ("private subnets", self.private.len(), MOST_ZONES),
-            ("public subnets", self.public.len(), MOST_ZONES),
-            ("route tables", self.tables.len(), MOST_TABLES),
-        ];
-        for (what, count, most) in lists.into_iter().filter(|(_, count, most)| count > most) {
-            stack.problem(format!("{count} {what} are given; a network takes up to {most}"));
-        }
-        let vpc = Lookup::new("aws_vpc", "AWS::EC2::VPC").by("id", &self.vpc_id).known(ID, &self.vpc_id);
-        let node = vpc.build(stack);
-        let subnet = |id: &Text| Lookup::new("aws_subnet", "AWS::EC2::Subnet").by("id", id).known(ID, id);
-        let table =
-            |id: &Text| Lookup::new("aws_route_table", "AWS::EC2::RouteTable").by("route_table_id", id).known(ID, id);
-        let mut each = |word: &str, ids: &[Text], lookup: &dyn Fn(&Text) -> Lookup| -> Vec<NodeRef> {
-            let numbered = (1..).zip(ids);
-            numbered.map(|(number, id)| stack.add(&format!("{word}{number}"), lookup(id))).collect()
-        };
-        let private = few(each("Private", &self.private, &subnet));
-        let public = few(each("Public", &self.public, &subnet));
-        let tables = few(each("Routes", &self.tables, &table));
-        NetworkRef { node, digest: digest(&stack.name, stack.path()), private, public, tables }
-    }
-}
-
 // ---------------------------------------------------------------------------------------------------
 
 /// A [`Network`] of a stack, or one that exists already.
@@ -410,15 +186,15 @@ impl Construct for ExistingNetwork {
 pub struct NetworkRef {
     pub(super) node: NodeRef,
     pub(super) digest: u32,
-    private: Few<MOST_ZONES>,
-    public: Few<MOST_ZONES>,
-    tables: Few<MOST_TABLES>,
+    pub(super) private: Few<MOST_ZONES>,
+    pub(super) public: Few<MOST_ZONES>,
+    pub(super) tables: Few<MOST_TABLES>,
 }
 
 /// A list short enough to be `Copy`.
-type Few<const N: usize> = [Option<NodeRef>; N];
+pub(super) type Few<const N: usize> = [Option<NodeRef>; N];
 
-fn few<const N: usize>(nodes: impl IntoIterator<Item = NodeRef>) -> Few<N> {
+pub(super) fn few<const N: usize>(nodes: impl IntoIterator<Item = NodeRef>) -> Few<N> {
     let mut few = [None; N];
     for (slot, node) in few.iter_mut().zip(nodes) {
         *slot = Some(node);
@@ -430,8 +206,8 @@ fn ids<const N: usize>(nodes: Few<N>) -> impl Iterator<Item = Ref<Id>> + Clone {
     nodes.into_iter().flatten().map(|node| Ref::new(node, ID))
 }
 
-const ID: Attribute = Attribute::id("id", Access::Ref);
-const ALLOCATION: Attribute = Attribute::id("allocation_id", Access::GetAtt("AllocationId"));
+pub(super) const BLOCK: Attribute = Attribute::other("cidr_block", Access::GetAtt("CidrBlock"));
+pub(super) const ID: Attribute = Attribute::id("id", Access::Ref);
 
 impl NetworkRef {
     /// The VPC's id.
@@ -441,7 +217,7 @@ impl NetworkRef {
 
     /// The VPC's block of addresses.
     pub fn block(self) -> Ref<Other> {
-        Ref::new(self.node, Attribute::other("cidr_block", Access::GetAtt("CidrBlock")))
+        Ref::new(self.node, BLOCK)
     }
 
     /// The private subnets, one for each zone.
@@ -519,6 +295,22 @@ mod tests {
         assert_eq!(two.1, three.1[..2]);
         assert_eq!(three.0[2].to_string(), "10.0.32.0/20");
         assert_eq!(three.1[0].to_string(), "10.0.128.0/20");
+    }
+
+    #[test]
+    fn zones_by_number_are_those_that_need_no_opting_in() {
+        let mut app = crate::tree::App::new("newsloom").region("eu-west-1");
+        let stack = app.stack("test");
+        stack.add("Network", Network::new("10.0.0.0/16"));
+        stack.output("Zone", Text::from("zone ") + Pseudo::Zone(1));
+        let rendered = app.synth(crate::render::Format::All).expect("no problems");
+        let main = rendered.file("main.tf.json").expect("a file");
+        assert!(main.contains("aws_availability_zones") && main.contains("opt-in-not-required"), "{main}");
+        let outputs = rendered.file("outputs.tf.json").expect("a file");
+        assert!(outputs.contains("zone ${data.aws_availability_zones.current.names[1]}"), "{outputs}");
+        let template = rendered.file("cloudformation/test.template.json").expect("a file");
+        let zone = r#"["zone ${Zone1}", {"Zone1": { "Fn::Select": [1, { "Fn::GetAZs": "" }] }}]"#;
+        assert!(template.contains(zone), "{template}");
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::{borrow::Cow, ops::RangeInclusive};
 
-use super::{Cidr, NetworkRef, SecurityGroupRef, security_group::check_description};
+use super::{Cidr, NetworkRef, SecurityGroupRef, network::BLOCK, security_group::check_description};
 use crate::tree::{
-    Access, Attribute, Construct, Handle, Id, Lookup, NodeRef, Properties, Pseudo, Ref, Resource, Stack, Text, Types,
-    Value, pascal,
+    Access, Attribute, Construct, Handle, Id, Lookup, NodeRef, Other, Properties, Pseudo, Ref, Resource, Stack, Text,
+    Types, Value, pascal,
 };
 
 /// Ports at which nobody but an attacker is served from everywhere: SSH and Remote Desktop.
@@ -88,7 +88,8 @@ pub struct Peer(End);
 #[derive(Debug, Clone)]
 enum End {
     Group(SecurityGroupRef),
-    Network(NetworkRef),
+    /// A network, by its node and digest; the whole handle is large.
+    Network(NodeRef, u32),
     Block(Cow<'static, str>),
     List(PrefixListRef),
 }
@@ -124,7 +125,7 @@ impl Peer {
         };
         match &self.0 {
             End::Group(group) => named(group.node, group.digest, "Group"),
-            End::Network(network) => named(network.node, network.digest, "Network"),
+            End::Network(node, digest) => named(*node, *digest, "Network"),
             End::List(list) => named(list.node, list.digest, "PrefixList"),
             End::Block(_) if self.is_anywhere() => "Anywhere".to_owned(),
             End::Block(block) => format!("Block{}", block.replace(['.', '/'], "x")),
@@ -140,7 +141,7 @@ impl From<SecurityGroupRef> for Peer {
 
 impl From<NetworkRef> for Peer {
     fn from(network: NetworkRef) -> Self {
-        Self(End::Network(network))
+        Self(End::Network(network.node, network.digest))
     }
 }
 
@@ -341,7 +342,7 @@ impl Resource for Rule {
         let (name, value): (_, Value) = match &self.peer.0 {
             End::Group(peer) => (group, peer.id().into()),
             End::List(peer) => (list, peer.id().into()),
-            End::Network(network) => ("CidrIp", network.block().into()),
+            End::Network(node, _) => ("CidrIp", Ref::<Other>::new(*node, BLOCK).into()),
             End::Block(block) => ("CidrIp", block.clone().into_owned().into()),
         };
         Properties::default()
@@ -357,7 +358,7 @@ impl Resource for Rule {
         let (name, value): (_, Value) = match &self.peer.0 {
             End::Group(peer) => ("referenced_security_group_id", peer.id().into()),
             End::List(peer) => ("prefix_list_id", peer.id().into()),
-            End::Network(network) => ("cidr_ipv4", network.block().into()),
+            End::Network(node, _) => ("cidr_ipv4", Ref::<Other>::new(*node, BLOCK).into()),
             End::Block(block) => ("cidr_ipv4", block.clone().into_owned().into()),
         };
         Properties::default()

@@ -1,14 +1,15 @@
-//! EC2 Auto Scaling: groups that keep so many instances running.
+//! Groups of instances.
 
-use std::{borrow::Cow, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
-use super::{
-    ec2::LaunchTemplateRef,
-    iam::RoleRef,
-    units::{Days, Seconds},
-};
+use super::{LifecycleHook, hook::HookOf};
 use crate::{
     policy::{Grant, Statement},
+    services::{
+        ec2::LaunchTemplateRef,
+        iam::RoleRef,
+        units::{Days, Seconds},
+    },
     tree::{
         Access, Arn, Attribute, Backend, Construct, Handle, Name, NodeRef, Properties, Ref, Resource, Stack, Text,
         Types, Value,
@@ -230,61 +231,6 @@ impl TerminationPolicy {
     }
 }
 
-/// A moment at which a group waits until something, usually the instance itself, says that it may go on;
-/// who says so needs [`AutoScalingGroupRef::complete_lifecycle`].
-///
-/// ```
-/// use constructs::services::{autoscaling::LifecycleHook, units::Seconds};
-/// let drain = LifecycleHook::stopping("Drain").within(Seconds(120)).otherwise_continue();
-/// ```
-#[derive(Debug, Clone)]
-pub struct LifecycleHook {
-    id: Cow<'static, str>,
-    transition: &'static str,
-    timeout: Seconds,
-    result: &'static str,
-}
-
-impl LifecycleHook {
-    /// Before a new instance counts as in service.
-    pub fn starting(id: impl Into<Cow<'static, str>>) -> Self {
-        let transition = "autoscaling:EC2_INSTANCE_LAUNCHING";
-        Self { id: id.into(), transition, timeout: Seconds(3600), result: "ABANDON" }
-    }
-
-    /// Before an instance is terminated.
-    pub fn stopping(id: impl Into<Cow<'static, str>>) -> Self {
-        Self { transition: "autoscaling:EC2_INSTANCE_TERMINATING", ..Self::starting(id) }
-    }
-
-    /// How long it waits, 30 to 7200 seconds. Defaults to 3600.
-    pub fn within(mut self, timeout: Seconds) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Goes on when nobody said anything in time. Otherwise a starting instance is given up and replaced,
-    /// and a stopping one stops without waiting for other hooks.
-    pub fn otherwise_continue(mut self) -> Self {
-        self.result = "CONTINUE";
-        self
-    }
-}
-
-struct HookOf {
-    group: AutoScalingGroupRef,
-    hook: LifecycleHook,
-}
-
-impl Construct for HookOf {
-    type Handle = ();
-
-    fn build(self, stack: &mut Stack) {
-        let name = stack.physical_name();
-        stack.resource(Hook { group: self.group, hook: self.hook, name });
-    }
-}
-
 // ---------------------------------------------------------------------------------------------------
 
 /// An [`AutoScalingGroup`] of a stack.
@@ -459,37 +405,6 @@ impl Resource for CpuPolicy {
     }
 }
 
-#[derive(Debug)]
-struct Hook {
-    group: AutoScalingGroupRef,
-    hook: LifecycleHook,
-    name: String,
-}
-
-impl Resource for Hook {
-    fn types(&self) -> Types {
-        Types::new("autoscaling", "aws_autoscaling_lifecycle_hook", "AWS::AutoScaling::LifecycleHook")
-    }
-
-    fn cloudformation(&self) -> Properties {
-        Properties::default()
-            .set("LifecycleHookName", &self.name)
-            .set("AutoScalingGroupName", self.group.name())
-            .set("LifecycleTransition", self.hook.transition)
-            .set("HeartbeatTimeout", self.hook.timeout)
-            .set("DefaultResult", self.hook.result)
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default()
-            .set("name", &self.name)
-            .set("autoscaling_group_name", self.group.name())
-            .set("lifecycle_transition", self.hook.transition)
-            .set("heartbeat_timeout", self.hook.timeout)
-            .set("default_result", self.hook.result)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -542,7 +457,10 @@ mod tests {
     fn groups_that_can_t_be_are_refused() {
         type Change = fn(AutoScalingGroup) -> AutoScalingGroup;
         let cases: [(Change, &str); 8] = [
-            (|group| group.between(3..=2), "the group has from 3 to 2 instances; the first number is the smaller"),
+            (
+                |group| group.between(RangeInclusive::new(3, 2)),
+                "the group has from 3 to 2 instances; the first number is the smaller",
+            ),
             (|group| group.between(2..=4).desired(5), "5 instances are desired; the group has 2 to 4"),
             (|group| group.between(2..=4).desired(1), "1 instances are desired; the group has 2 to 4"),
             (

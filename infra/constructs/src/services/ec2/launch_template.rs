@@ -1,139 +1,21 @@
-//! Elastic Compute Cloud: instances, and the templates they are launched from.
+//! Launch templates.
 
-use std::borrow::Cow;
-
-use super::{
-    iam::{Grantee, InstanceProfileRef, RoleRef},
-    kms::KeyRef,
-    units::Gib,
-    vpc::{SecurityGroupRef, name_map, name_pairs},
-};
-use crate::tree::{
-    Access, Arn, Attribute, Backend, Construct, Handle, Id, NodeRef, Other, Properties, Ref, Resource, Stack, Text,
-    Types, Value,
+use super::{Ami, InstanceType};
+use crate::{
+    services::{
+        iam::{Grantee, InstanceProfileRef, RoleRef},
+        kms::KeyRef,
+        units::Gib,
+        vpc::{SecurityGroupRef, name_map, name_pairs},
+    },
+    tree::{
+        Access, Attribute, Backend, Construct, Handle, Id, NodeRef, Other, Properties, Ref, Resource, Stack, Text,
+        Types, Value,
+    },
 };
 
 /// The most bytes of user data that EC2 takes, before they are encoded.
 const MOST_USER_DATA: usize = 16 * 1024;
-
-/// What a processor runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Architecture {
-    /// Graviton: cheaper for the same work.
-    Arm64,
-    /// Intel and AMD.
-    X86,
-}
-
-impl Architecture {
-    /// AWS's word: `arm64`, `x86_64`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Arm64 => "arm64",
-            Self::X86 => "x86_64",
-        }
-    }
-}
-
-/// An instance type, such as `t4g.small`.
-///
-/// ```
-/// use constructs::services::ec2::{Architecture, InstanceType};
-/// assert_eq!(InstanceType::new("c7gn.large").architecture(), Architecture::Arm64);
-/// assert_eq!(InstanceType::new("g4dn.xlarge").architecture(), Architecture::X86);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstanceType(Cow<'static, str>);
-
-impl InstanceType {
-    /// A type by its name: family and generation, a dot, and the size.
-    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self(name.into())
-    }
-
-    /// The type's name.
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-
-    /// What it runs. AWS marks Graviton by a `g` after the generation: `t4g`, `m7gd`, `im4gn`; the first
-    /// generation was called `a1`.
-    pub fn architecture(&self) -> Architecture {
-        let family = self.0.split('.').next().unwrap_or_default();
-        let after_generation = family.trim_start_matches(|letter: char| !letter.is_ascii_digit());
-        let is_graviton = family == "a1" || after_generation.contains('g');
-        if is_graviton { Architecture::Arm64 } else { Architecture::X86 }
-    }
-
-    fn is_well_formed(&self) -> bool {
-        self.0.split_once('.').is_some_and(|(family, size)| {
-            family.starts_with(|first: char| first.is_ascii_lowercase()) && !size.is_empty()
-        })
-    }
-}
-
-impl From<&'static str> for InstanceType {
-    fn from(name: &'static str) -> Self {
-        Self::new(name)
-    }
-}
-
-impl From<String> for InstanceType {
-    fn from(name: String) -> Self {
-        Self::new(name)
-    }
-}
-
-/// What is on an instance's disk when it starts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ami {
-    image: Text,
-    /// `None` where it isn't known.
-    architecture: Option<Architecture>,
-    root_device: &'static str,
-}
-
-impl Ami {
-    /// The newest Amazon Linux 2023 at the time an instance is launched: two launches may differ.
-    pub fn amazon_linux_2023(architecture: Architecture) -> Self {
-        let path = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-";
-        Self::parameter(format!("{path}{}", architecture.name())).running(architecture)
-    }
-
-    /// The image whose id a parameter of Systems Manager holds at the time an instance is launched, by the
-    /// parameter's name, which may end in `:<version>`. Whoever changes the group or launches the instance
-    /// needs `ssm:GetParameters`.
-    pub fn parameter(name: impl Into<Text>) -> Self {
-        Self::of(Text::from("resolve:ssm:") + name)
-    }
-
-    /// One image by its id, for good.
-    pub fn id(id: impl Into<Text>) -> Self {
-        Self::of(id.into())
-    }
-
-    /// An image that is built elsewhere in the app.
-    pub fn built(id: Ref<Id>) -> Self {
-        Self::of(id.into())
-    }
-
-    /// What it runs, so that an instance type that can't is found at synth.
-    pub fn running(mut self, architecture: Architecture) -> Self {
-        self.architecture = Some(architecture);
-        self
-    }
-
-    /// What the image calls its first disk. Defaults to `/dev/xvda`, as Amazon Linux does; Ubuntu says
-    /// `/dev/sda1`. With a wrong name the settings make a second disk.
-    pub fn root_device(mut self, device: &'static str) -> Self {
-        self.root_device = device;
-        self
-    }
-
-    fn of(image: Text) -> Self {
-        Self { image, architecture: None, root_device: "/dev/xvda" }
-    }
-}
 
 /// What instances are launched from, one by one or by an Auto Scaling group.
 ///
@@ -284,52 +166,6 @@ impl Construct for LaunchTemplate {
     }
 }
 
-/// One instance, in one subnet. When the template changes, or the instance is lost, it is not replaced by
-/// itself: an `AutoScalingGroup` of exactly one does that.
-///
-/// ```
-/// use constructs::{services::{ec2::{Ami, Architecture, Instance, LaunchTemplate}, vpc::Network}, tree::App};
-/// let mut app = App::new("newsloom");
-/// let stack = app.stack("tools");
-/// let network = stack.add("Network", Network::new("10.0.0.0/16"));
-/// let template = LaunchTemplate::of(Ami::amazon_linux_2023(Architecture::Arm64), "t4g.nano");
-/// let template = stack.add("Template", template);
-/// for subnet in network.private_subnets().take(1) {
-///     let probe = stack.add("Probe", Instance::of(template, subnet));
-///     stack.output("ProbeId", probe.id());
-/// }
-/// ```
-#[derive(Debug, Clone)]
-pub struct Instance {
-    template: LaunchTemplateRef,
-    subnet: Text,
-    is_protected: bool,
-    name: String,
-}
-
-impl Instance {
-    /// An instance of the template's newest version. A new version replaces it.
-    pub fn of(template: LaunchTemplateRef, subnet: impl Into<Text>) -> Self {
-        Self { template, subnet: subnet.into(), is_protected: false, name: String::new() }
-    }
-
-    /// Refuses to be terminated, until this line is gone and deployed.
-    pub fn protected(mut self) -> Self {
-        self.is_protected = true;
-        self
-    }
-}
-
-impl Construct for Instance {
-    type Handle = InstanceRef;
-
-    fn build(mut self, stack: &mut Stack) -> InstanceRef {
-        self.name = stack.physical_name();
-        let role = self.template.role;
-        InstanceRef { node: stack.resource(self), role }
-    }
-}
-
 // ---------------------------------------------------------------------------------------------------
 
 /// A [`LaunchTemplate`] of a stack.
@@ -339,12 +175,10 @@ pub struct LaunchTemplateRef {
     role: Option<RoleRef>,
 }
 
-const ID: Attribute = Attribute::id("id", Access::Ref);
-
 impl LaunchTemplateRef {
     /// The template's id.
     pub fn id(self) -> Ref<Id> {
-        Ref::new(self.node, ID)
+        Ref::new(self.node, Attribute::id("id", Access::Ref))
     }
 
     /// The number of its newest version.
@@ -358,7 +192,7 @@ impl LaunchTemplateRef {
     }
 
     /// The template's newest version, as an instance or group names it.
-    pub(super) fn specification(self, backend: Backend) -> Properties {
+    pub(in crate::services) fn specification(self, backend: Backend) -> Properties {
         let (id, version) = match backend {
             Backend::Terraform => ("id", "version"),
             Backend::CloudFormation => ("LaunchTemplateId", "Version"),
@@ -368,41 +202,6 @@ impl LaunchTemplateRef {
 }
 
 impl Handle for LaunchTemplateRef {
-    fn node(self) -> NodeRef {
-        self.node
-    }
-}
-
-/// An [`Instance`] of a stack.
-#[derive(Debug, Clone, Copy)]
-pub struct InstanceRef {
-    node: NodeRef,
-    role: Option<RoleRef>,
-}
-
-impl InstanceRef {
-    /// The instance's id.
-    pub fn id(self) -> Ref<Id> {
-        Ref::new(self.node, ID)
-    }
-
-    /// The instance's ARN. Terraform only.
-    pub fn arn(self) -> Ref<Arn> {
-        Ref::new(self.node, Attribute::arn("arn", Access::None))
-    }
-
-    /// Its address in the network.
-    pub fn private_address(self) -> Ref<Other> {
-        Ref::new(self.node, Attribute::other("private_ip", Access::GetAtt("PrivateIp")))
-    }
-
-    /// The role that it runs with, where its template has a profile.
-    pub fn role(self) -> Option<RoleRef> {
-        self.role
-    }
-}
-
-impl Handle for InstanceRef {
     fn node(self) -> NodeRef {
         self.node
     }
@@ -532,33 +331,12 @@ impl Resource for Template {
     }
 }
 
-impl Resource for Instance {
-    fn types(&self) -> Types {
-        Types::new("ec2", "aws_instance", "AWS::EC2::Instance")
-    }
-
-    fn cloudformation(&self) -> Properties {
-        Properties::default()
-            .set("LaunchTemplate", self.template.specification(Backend::CloudFormation))
-            .set("SubnetId", &self.subnet)
-            .set_some("DisableApiTermination", self.is_protected.then_some(true))
-            .set("Tags", name_pairs(&self.name))
-    }
-
-    fn terraform(&self) -> Properties {
-        Properties::default()
-            .set("launch_template", self.template.specification(Backend::Terraform))
-            .set("subnet_id", &self.subnet)
-            .set_some("disable_api_termination", self.is_protected.then_some(true))
-            .set("tags", name_map(&self.name))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         services::{
+            ec2::Architecture,
             iam::{InstanceProfile, Role, Service},
             kinesis::Stream,
             kms::Key,
@@ -596,36 +374,6 @@ mod tests {
                 .named("feed-handlers");
             stack.add("Ingester", template);
         });
-        check_stack("ec2_instance", |stack| {
-            let office = Network::existing("vpc-0a1b2c3d4e5f60718").private_subnets(["subnet-0a1b2c3d4e5f60718"]);
-            let network = stack.add("Network", office);
-            let template = stack.add("Template", LaunchTemplate::of(linux(), "t4g.nano"));
-            for subnet in network.private_subnets() {
-                let probe = stack.add("Probe", Instance::of(template, subnet).protected());
-                stack.output("ProbeAddress", probe.private_address());
-            }
-        });
-    }
-
-    #[test]
-    fn graviton_is_told_by_its_name() {
-        for arm in [
-            "a1.large",
-            "t4g.nano",
-            "m7gd.large",
-            "c6gn.large",
-            "im4gn.large",
-            "is4gen.large",
-            "x2gd.large",
-            "g5g.xlarge",
-        ] {
-            assert_eq!(InstanceType::new(arm).architecture(), Architecture::Arm64, "{arm}");
-        }
-        for intel in
-            ["t3.micro", "t3a.micro", "g4dn.xlarge", "g6e.xlarge", "p4d.24xlarge", "i3en.large", "u-6tb1.metal"]
-        {
-            assert_eq!(InstanceType::new(intel).architecture(), Architecture::X86, "{intel}");
-        }
     }
 
     #[test]

@@ -1,0 +1,9 @@
+//! Elastic Compute Cloud: instances, and the templates they are launched from.
+
+mod ami;
+mod instance;
+mod launch_template;
+
+pub use ami::{Ami, Architecture, InstanceType};
+pub use instance::{Instance, InstanceRef};
+pub use launch_template::{LaunchTemplate, LaunchTemplateRef};
