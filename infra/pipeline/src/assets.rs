@@ -3,7 +3,7 @@
 use crate::{Problem, Problems};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The code that the stack deploys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,34 @@ impl Assets {
     }
 }
 
+impl Assets {
+    /// The same, with paths as Terraform has to write them when it runs in that folder. Relative paths stay
+    /// relative, so that what is synthesized doesn't depend on where the checkout is.
+    pub fn seen_from(self, folder: &Path) -> Self {
+        let Self { enrich, publish, ingester } = self;
+        Self {
+            enrich: enrich.seen_from(folder),
+            publish: publish.seen_from(folder),
+            ingester: ingester.seen_from(folder),
+        }
+    }
+}
+
 impl Asset {
+    fn seen_from(self, folder: &Path) -> Self {
+        let plain = folder.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let steps = folder.components().filter(|part| matches!(part, Component::Normal(_))).count();
+        let path = if self.path.is_absolute() {
+            self.path
+        } else if plain {
+            let up: PathBuf = std::iter::repeat_n("..", steps).collect();
+            up.join(self.path)
+        } else {
+            std::path::absolute(&self.path).unwrap_or(self.path)
+        };
+        Self { path, ..self }
+    }
+
     fn read(directory: &Path, name: &str, extension: &str) -> Result<Self, Problem> {
         let path = directory.join(format!("{name}{extension}"));
         let content = std::fs::read(&path).map_err(|error| unread(&path, &error))?;
@@ -149,6 +176,14 @@ mod tests {
         let first = problems.iter().next().unwrap();
         assert_eq!(first.subject, "nowhere/enrich.zip");
         assert!(first.help.as_deref().unwrap().contains("make package"));
+    }
+
+    #[test]
+    fn paths_lead_from_the_folder_that_terraform_runs_in() {
+        let seen = |folder: &str| Assets::placeholders().seen_from(Path::new(folder)).enrich.path;
+        assert_eq!(seen("synth-out"), Path::new("../target/package/enrich.zip"));
+        assert_eq!(seen("./out/enrichment"), Path::new("../../target/package/enrich.zip"));
+        assert!(seen("/tmp/out").is_absolute());
     }
 
     #[test]

@@ -70,6 +70,10 @@ fn synthesize(synth: &cli::Synth) -> Result<Synthesized, Problems> {
         Ok(assets) => (assets, Problems::default()),
         Err(missing) => (Assets::placeholders(), missing),
     };
+    // With several stacks Terraform runs one folder deeper, whatever the stack is called.
+    let folder =
+        if settings.stages == settings::Layout::Separate { synth.out.join("stack") } else { synth.out.clone() };
+    let assets = assets.seen_from(&folder);
     let options = Options {
         stages: synth.stage.iter().map(|stage| stage_of(*stage)).collect(),
         format: format_of(synth.format),

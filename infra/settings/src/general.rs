@@ -135,10 +135,10 @@ pub enum Removal {
     /// It goes too. For trying things out; the default.
     #[default]
     Destroy,
-    /// It stays, outside of any stack, where the format can say so (CloudFormation can;
-    /// Terraform refuses instead, as with `prevent`).
+    /// It stays: deletion protection is on where AWS has it, buckets that hold something refuse,
+    /// and CloudFormation leaves it behind.
     Retain,
-    /// The removal is refused, and deletion protection is on where AWS has it.
+    /// As `retain`, and Terraform refuses every plan that would destroy it.
     Prevent,
 }
 

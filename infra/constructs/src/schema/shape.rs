@@ -228,7 +228,7 @@ impl Object {
         found.ok().map(|index| &self.properties[index])
     }
 
-    /// The shape at a dotted path: `instances[0].endpoints[0]`.
+    /// The shape at a dotted path: `instances[0].endpoints[0]`, `resources[0].images.*.id[0]`.
     pub fn at(&self, path: &str) -> Option<&Shape> {
         let (step, rest) = path.split_once('.').unwrap_or((path, ""));
         let (name, indices) = step.split_at(step.find('[').unwrap_or(step.len()));
@@ -253,6 +253,12 @@ fn inside<'a>(shape: &'a Shape, rest: &str) -> Option<&'a Shape> {
         Shape::Object(object) => object.at(rest),
         Shape::Map(value) => inside(value, rest.split_once('.').map_or("", |(_, rest)| rest)),
         Shape::Any => Some(ANY),
+        // `.*` makes a list of what follows, of each element; the index after it takes one.
+        Shape::List(list) => {
+            let (each, index) = rest.strip_prefix("*.")?.split_once('[')?;
+            index.strip_suffix(']')?.parse::<usize>().ok()?;
+            inside(&list.item, each)
+        }
         Shape::OneOf(shapes) => shapes.iter().find_map(|shape| inside(shape, rest)),
         _ => None,
     }

@@ -6,8 +6,7 @@ use constructs::{
         dynamodb::{StreamingTableRef, Table, View},
         kinesis::StreamRef,
         kms::KeyRef,
-        lambda::{Code, Function, FunctionRef},
-        s3::Object,
+        lambda::{Function, FunctionRef},
         sagemaker::{self, EndpointRef, HubModel, HuggingFace, Image, Instances, ModelRef, Serverless},
         sqs::QueueRef,
         units::{Mib, Seconds},
@@ -99,7 +98,7 @@ impl Enrichment<'_> {
             request_timeout_ms: enrichment.request_timeout_ms,
             writes_in_flight: enrichment.writes_in_flight,
         };
-        let function = Function::rust(uploaded(stack, self.shared, "EnrichCode", self.code))
+        let function = Function::rust(self.shared.uploaded(stack, "EnrichCode", self.code))
             .description("Asks the models for the sentiment of headlines and stores the articles")
             .environment(told.into_variables());
         let function = sized(function, &enrichment.function, self.settings);
@@ -108,12 +107,6 @@ impl Enrichment<'_> {
             None => function,
         }
     }
-}
-
-/// The code in the bucket. Terraform puts it there; for CloudFormation it is copied before the deployment.
-pub(super) fn uploaded(stack: &mut Stack, shared: SharedRef, id: &str, asset: &Asset) -> Code {
-    stack.add(id, Object::file(shared.code, asset.key.clone(), asset.path.display().to_string()));
-    Code::object(shared.code.name(), asset.key.clone()).sha256(asset.sha256_base64.clone())
 }
 
 fn articles(settings: &Settings, key: Option<KeyRef>) -> constructs::services::dynamodb::StreamingTable {

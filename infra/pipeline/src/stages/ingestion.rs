@@ -13,12 +13,11 @@ use constructs::{
         kinesis::{Stream, StreamRef},
         kms::KeyRef,
         logs::{LogGroup, LogGroupRef},
-        s3::Object,
         secretsmanager::Secret,
         units::{Days, Gib, Hours, Seconds},
         vpc::{NetworkRef, Peer, Port, SecurityGroup, SecurityGroupRef},
     },
-    tree::{Construct, Id, Ref, Stack},
+    tree::{Construct, Id, Pseudo, Ref, Stack, Text},
 };
 use settings::{BakedImage, Feed, Network, Settings};
 
@@ -81,10 +80,7 @@ impl Ingestion<'_> {
 
     fn add_machine(&self, stack: &mut Stack, news: StreamRef, network: NetworkRef, key: Option<KeyRef>) {
         let settings = self.settings;
-        let object = stack.add(
-            "IngesterCode",
-            Object::file(self.shared.code, self.binary.key.clone(), self.binary.path.display().to_string()),
-        );
+        let object = self.shared.upload(stack, "IngesterCode", self.binary);
         let binary = Binary { bucket: self.shared.code, asset: self.binary };
         let kept = Days(settings.monitoring.log_retention_days.into());
         let logs = stack.add("Logs", LogGroup::new().retention(kept).named(log_group_name(settings)));
@@ -232,14 +228,17 @@ fn port_of(url: &str) -> u16 {
 /// A shell without SSH: what the agent of Systems Manager needs for Session Manager and nothing more
 /// (Systems Manager User Guide, "Verify or add instance permissions for Session Manager").
 fn session_manager() -> Grant {
-    Grant::of([Statement::allow([
-        "ssm:UpdateInstanceInformation",
+    let instances = Text::from("arn:") + Pseudo::Partition + ":ec2:" + Pseudo::Region + ":" + Pseudo::Account;
+    let channels = [
         "ssmmessages:CreateControlChannel",
         "ssmmessages:CreateDataChannel",
         "ssmmessages:OpenControlChannel",
         "ssmmessages:OpenDataChannel",
+    ];
+    Grant::of([
+        Statement::allow(["ssm:UpdateInstanceInformation"]).on(instances + ":instance/*"),
+        Statement::allow(channels).on_any("the agent's channels are not resources"),
     ])
-    .on_any("the agent's channels are not resources")])
 }
 
 /// Where an image is built.

@@ -15,7 +15,7 @@ use constructs::{
 use news::settings::PublishSettings;
 use settings::{Broker, ExistingBroker, ManagedBroker, Settings, Weekday};
 
-use super::{SharedRef, enrichment::uploaded, own_key, queue_for_people, sized, triggered};
+use super::{SharedRef, own_key, queue_for_people, sized, triggered};
 use crate::Asset;
 
 /// DynamoDB → RabbitMQ.
@@ -142,7 +142,7 @@ impl Redistribution<'_> {
             confirm_timeout_ms: redistribution.confirm_timeout_ms,
             connect_timeout_ms: redistribution.connect_timeout_ms,
         };
-        let function = Function::rust(uploaded(stack, self.shared, "PublishCode", self.code))
+        let function = Function::rust(self.shared.uploaded(stack, "PublishCode", self.code))
             .description("Publishes new articles to RabbitMQ and waits until the broker has them")
             .environment(told.into_variables());
         let function = sized(function, &redistribution.function, self.settings);
@@ -173,9 +173,9 @@ impl Redistribution<'_> {
         }
         match self.shared.secrets {
             Some(endpoint) => {
-                stack.allow(group, endpoint.security_group(), Port::HTTPS, "Reads the broker's credentials");
+                stack.allow(group, endpoint.security_group(), Port::HTTPS, "Reads the credentials of the broker");
             }
-            None => stack.allow(group, Peer::anywhere(), Port::HTTPS, "Reads the broker's credentials"),
+            None => stack.allow(group, Peer::anywhere(), Port::HTTPS, "Reads the credentials of the broker"),
         }
         group
     }

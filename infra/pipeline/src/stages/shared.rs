@@ -2,7 +2,8 @@
 
 use constructs::{
     services::{
-        s3::{Bucket, BucketRef},
+        lambda::Code,
+        s3::{Bucket, BucketRef, Object, ObjectRef},
         units::Days,
         vpc::{FlowLogs, GatewayEndpoint, InterfaceEndpoints, InterfaceEndpointsRef, InterfaceService, NetworkRef},
     },
@@ -11,6 +12,7 @@ use constructs::{
 use settings::{ExistingNetwork, Network, NewNetwork, Settings, Zones};
 
 use super::own_key;
+use crate::Asset;
 
 /// The bucket for code, and the network where a stage needs one.
 pub(crate) struct Shared<'a> {
@@ -25,6 +27,22 @@ pub(crate) struct SharedRef {
     pub(crate) network: Option<NetworkRef>,
     /// The way to Secrets Manager from private subnets; without it there is a NAT, or a way of the customer's.
     pub(crate) secrets: Option<InterfaceEndpointsRef>,
+}
+
+impl SharedRef {
+    /// Puts a file into the bucket for code. Terraform does it; before a deployment by CloudFormation it is
+    /// copied there by hand, under the same key.
+    pub(super) fn upload(self, stack: &mut Stack, id: &str, asset: &Asset) -> ObjectRef {
+        let path = asset.path.display().to_string();
+        stack.add(id, Object::file(self.code, asset.key.clone(), path).hash(asset.sha256_base64.clone()))
+    }
+
+    /// The same, as a function's code.
+    pub(super) fn uploaded(self, stack: &mut Stack, id: &str, asset: &Asset) -> Code {
+        let object = self.upload(stack, id, asset);
+        let _ = object;
+        Code::object(self.code.name(), asset.key.clone()).sha256(asset.sha256_base64.clone())
+    }
 }
 
 impl Construct for Shared<'_> {

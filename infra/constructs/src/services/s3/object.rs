@@ -27,6 +27,7 @@ pub struct Object {
     bucket: BucketRef,
     key: Text,
     content: Content,
+    hash: Option<Text>,
     content_type: Option<Cow<'static, str>>,
 }
 
@@ -39,12 +40,19 @@ enum Content {
 impl Object {
     /// A file by its path, seen from the folder that Terraform runs in. It has to exist when Terraform plans.
     pub fn file(bucket: BucketRef, key: impl Into<Text>, path: impl Into<String>) -> Self {
-        Self { bucket, key: key.into(), content: Content::File(path.into()), content_type: None }
+        Self { bucket, key: key.into(), content: Content::File(path.into()), hash: None, content_type: None }
     }
 
     /// A text, which may hold references. It is kept in Terraform's state.
     pub fn text(bucket: BucketRef, key: impl Into<Text>, content: impl Into<Text>) -> Self {
-        Self { bucket, key: key.into(), content: Content::Text(content.into()), content_type: None }
+        Self { bucket, key: key.into(), content: Content::Text(content.into()), hash: None, content_type: None }
+    }
+
+    /// A hash of the file that is known already; a change of it uploads the file anew. Left out, Terraform
+    /// reads the file and makes one, so that the file must be there for every plan.
+    pub fn hash(mut self, hash: impl Into<Text>) -> Self {
+        self.hash = Some(hash.into());
+        self
     }
 
     /// What it is: `application/json`. Defaults to `application/octet-stream`.
@@ -136,7 +144,10 @@ impl Resource for Object {
         let start = Properties::default().set("bucket", self.bucket.name()).set("key", &self.key);
         let content = match &self.content {
             // A hash of the source, because the object's ETag is none where a key encrypts it.
-            Content::File(path) => start.set("source", path).set("source_hash", hash_of(path)),
+            Content::File(path) => {
+                let hash = self.hash.clone().unwrap_or_else(|| hash_of(path));
+                start.set("source", path).set("source_hash", hash)
+            }
             Content::Text(content) => start.set("content", content),
         };
         content.set_some("content_type", self.content_type.clone().map(Cow::into_owned))
