@@ -158,7 +158,8 @@ fn examples_of_the_documents_are_these() {
 /// Every Rust example of a document stands in the code, word for word but for its indentation.
 fn examples_are_in(document: &str, code: &str) {
     let code = unindented(code);
-    let examples: Vec<&str> = document.split("\n```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let examples: Vec<&str> =
+        document.split("\n```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(!examples.is_empty());
     for example in examples {
         assert!(code.contains(&unindented(example)), "this example is not in the code any more:\n{example}");
