@@ -128,6 +128,9 @@ impl App {
 
     /// The stack of this name, made when it is first asked for. A stack may refer to stacks made before it;
     /// what it takes from them becomes outputs there and inputs here by itself. Small letters, digits, hyphens.
+    ///
+    /// # Panics
+    /// At the 65 537th stack.
     pub fn stack(&mut self, name: &str) -> &mut Stack {
         if let Some(index) = self.stacks.iter().position(|stack| stack.name == name) {
             return &mut self.stacks[index];
