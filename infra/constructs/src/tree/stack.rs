@@ -285,8 +285,9 @@ impl Stack {
         self.defaults.region.as_deref()
     }
 
-    /// Changes a resource that was recorded before, if it is a `R`: how grants reach a policy.
-    pub(crate) fn edit<R: Resource>(&mut self, node: NodeRef) -> Option<&mut R> {
+    /// A resource that was recorded before, to be changed, if it is a `R` of this stack: how grants reach a
+    /// policy. Rooms call this for what is said about a resource after it was added.
+    pub fn edit<R: Resource>(&mut self, node: NodeRef) -> Option<&mut R> {
         if node.stack != self.id {
             return None;
         }
