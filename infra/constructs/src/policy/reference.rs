@@ -113,17 +113,25 @@ impl Service {
     }
 
     fn parse(name: &'static str, text: &'static str) -> Option<Self> {
-        let mut sections = text.split("\n\n");
-        let mut lines = || sections.next().map(|section| section.lines().filter(|line| !line.is_empty()));
-        let resources = lines()?.filter_map(|line| {
+        let mut lines = text.lines();
+        let resources = section(&mut lines).filter_map(|line| {
             let (name, rest) = line.split_once('\t')?;
             let (format, tail_excludes) = rest.split_once('\t')?;
             Some(ResourceType { name, format, tail_excludes })
         });
-        let keys = lines()?.filter_map(|line| line.split_once('\t')).map(|(name, kind)| Key { name, kind });
-        let actions = lines()?.filter_map(|line| line.split_once('\t'));
-        Some(Self { name, resources: resources.collect(), keys: keys.collect(), actions: actions.collect() })
+        let resources = resources.collect();
+        let keys = section(&mut lines).filter_map(|line| line.split_once('\t')).map(|(name, kind)| Key { name, kind });
+        let keys = keys.collect();
+        let actions = section(&mut lines).filter_map(|line| line.split_once('\t')).collect();
+        Some(Self { name, resources, keys, actions })
     }
+}
+
+/// The lines up to the next empty one. A section without lines is an empty line of its own.
+fn section<'a>(lines: &mut impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let first = lines.next().filter(|line| !line.is_empty());
+    let filled = first.is_some();
+    first.into_iter().chain(lines.take_while(move |line| filled && !line.is_empty()))
 }
 
 /// The items at the given line numbers: `0,2?`.
