@@ -84,9 +84,8 @@ impl Service {
 
     /// An action by its name, in any case.
     pub fn action(&self, name: &str) -> Option<Action> {
-        let lower = |name: &str| name.to_ascii_lowercase();
-        let wanted = lower(name);
-        let found = self.actions.binary_search_by(|(known, _)| lower(known).cmp(&wanted)).ok()?;
+        let wanted = name.as_bytes();
+        let found = self.actions.binary_search_by(|(known, _)| lower(known.as_bytes()).cmp(lower(wanted))).ok()?;
         let (name, rest) = self.actions[found];
         let mut fields = rest.split('\t');
         Some(Action {
@@ -125,6 +124,10 @@ impl Service {
         let actions = section(&mut lines).filter_map(|line| line.split_once('\t')).collect();
         Some(Self { name, resources, keys, actions })
     }
+}
+
+fn lower(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter().map(u8::to_ascii_lowercase)
 }
 
 /// The lines up to the next empty one. A section without lines is an empty line of its own.

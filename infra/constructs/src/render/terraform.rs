@@ -280,7 +280,8 @@ impl Dialect for Terraform<'_, '_> {
 
 /// Writes a literal so that Terraform reads it back as it is: `${` and `%{` would start a template.
 fn write_literal(out: &mut String, literal: &str) {
-    if literal.contains("${") || literal.contains("%{") {
+    let may_open = literal.contains('{');
+    if may_open && (literal.contains("${") || literal.contains("%{")) {
         json::write_escaped(out, &literal.replace("${", "$${").replace("%{", "%%{"));
     } else {
         json::write_escaped(out, literal);
