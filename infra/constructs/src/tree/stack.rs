@@ -175,8 +175,9 @@ impl Stack {
         if self.outputs.iter().any(|output| output.name == name) {
             self.problem(format!("the output `{name}` is given twice"));
         }
+        let index = self.outputs.len();
         self.outputs.push(Output::new(name, value.into()));
-        self.outputs.last_mut().expect("just pushed")
+        &mut self.outputs[index]
     }
 
     /// Reports a problem of the construct that is being built; synth then writes nothing and shows all.
