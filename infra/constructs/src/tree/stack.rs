@@ -265,6 +265,12 @@ impl Stack {
         format!("{}-{}", self.defaults.prefix, names::kebab(&self.path))
     }
 
+    /// The same, cut to so many characters where it has more: what is cut off becomes a digest at the end, so
+    /// that two long names differ still.
+    pub fn physical_name_within(&self, most: usize) -> String {
+        names::within(self.physical_name(), most)
+    }
+
     /// The app's name, which starts the name of everything in it.
     pub fn prefix(&self) -> &str {
         &self.defaults.prefix

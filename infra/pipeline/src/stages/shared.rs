@@ -38,10 +38,18 @@ impl SharedRef {
     }
 
     /// The same, as a function's code.
-    pub(super) fn uploaded(self, stack: &mut Stack, id: &str, asset: &Asset) -> Code {
-        self.upload(stack, id, asset);
-        Code::object(self.code.name(), asset.key.clone()).sha256(asset.sha256_base64.clone())
+    pub(super) fn uploaded(self, stack: &mut Stack, id: &str, asset: &Asset) -> Uploaded {
+        let object = self.upload(stack, id, asset);
+        let code = Code::object(self.code.name(), asset.key.clone()).sha256(asset.sha256_base64.clone());
+        Uploaded { code, object }
     }
+}
+
+/// A function's code, and the object that has to be there before the function: the code names it by its key,
+/// which CloudFormation needs, and so doesn't refer to it.
+pub(super) struct Uploaded {
+    pub(super) code: Code,
+    pub(super) object: ObjectRef,
 }
 
 impl Construct for Shared<'_> {
