@@ -110,6 +110,7 @@ fn render_terraform(context: &Context<'_>, exports: &[Reference]) -> Vec<File> {
         checks::add_tags(context, described, resource, &mut arguments);
         checks::properties(context, &types, &arguments);
         checks::policies(context, resource, &types.terraform, &arguments);
+        checks::rules(context, described, &types.terraform, &arguments);
         terraform::meta_arguments(context, described, resource.is_stateful(), &mut arguments);
         files.add(context, node, &types, arguments);
     });
@@ -127,6 +128,7 @@ fn render_cloudformation(context: &Context<'_>, format: Format, exports: &[Refer
         let mut properties = overridden(context, described, resource.cloudformation());
         checks::add_tags(context, described, resource, &mut properties);
         checks::properties(context, &types, &properties);
+        checks::rules(context, described, &types.cloudformation, &properties);
         // A policy that both backends have was checked with Terraform's rendering, unless it was changed here.
         let overridden = described.overrides.iter().any(|change| change.backend == Backend::CloudFormation);
         if format == Format::CloudFormation || types.terraform.is_empty() || overridden {
