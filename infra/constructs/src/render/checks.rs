@@ -123,6 +123,12 @@ pub(super) fn rules(context: &Context<'_>, node: &Node, name: &str, properties: 
     if said {
         return;
     }
+    let own = rules::name_of(name).and_then(|property| properties.get(property));
+    if let (Some(Value::Text(text)), None) = (own, node.provider)
+        && let Some(own) = text.literal()
+    {
+        context.uses.borrow_mut().named.push((name.to_owned(), own.to_owned(), node.path.clone()));
+    }
     for finding in rules::check(name, properties, &Known(context)) {
         context.problem(format!("{name}.{}", finding.path), finding.message);
     }

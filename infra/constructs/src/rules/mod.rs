@@ -6,10 +6,13 @@
 
 mod compute;
 mod data;
+mod names;
 mod network;
 mod roles;
 mod schedule;
 mod watch;
+
+pub(crate) use names::name_of;
 
 use crate::{
     schema::Finding,
