@@ -12,3 +12,8 @@ pub mod services;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tree;
+
+/// The page's examples, each of which must not compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/mistakes.md")]
+struct Mistakes;

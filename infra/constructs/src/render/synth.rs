@@ -73,7 +73,7 @@ fn render(
         Backend::CloudFormation => cloudformation,
     };
     let mut exports = Exports::default();
-    let mut named = BTreeMap::new();
+    let mut known = BTreeMap::new();
     // A stack takes from those before it, so from the last to the first every export is known in time.
     for stack in app.stacks.iter().rev() {
         let context = Context::new(app, stack, names, schemas, cloudformation);
@@ -88,15 +88,20 @@ fn render(
             exports.entry(reference.node.stack).or_default().insert(key, reference);
         }
         problems.extend(uses.problems);
-        problems.extend(uses.named.into_iter().filter_map(|name| taken(&mut named, name)));
+        problems.extend(uses.named.into_iter().filter_map(|name| taken(&mut known, (stack, &app.stacks), name)));
         problems.extend(circle(&uses.edges, stack.nodes.len()).map(|circle| circle_problem(stack, &circle)));
     }
 }
 
 /// What has its name already, from the last stack to the first.
-fn taken(named: &mut BTreeMap<(String, String), String>, (kind, name, path): Named) -> Option<Problem> {
-    let other = named.insert((kind, name.clone()), path.clone())?;
-    let message = format!("the name `{name}` is taken by `{other}`; an account has it once in a region");
+fn taken(
+    known: &mut BTreeMap<(String, String), (String, u16)>,
+    (stack, all): (&Stack, &[Stack]),
+    (kind, name, path): Named,
+) -> Option<Problem> {
+    let (other, of) = known.insert((kind, name.clone()), (path.clone(), stack.id))?;
+    let elsewhere = if of == stack.id { String::new() } else { format!(" of the stack `{}`", all[of as usize].name) };
+    let message = format!("the name `{name}` is taken by `{other}`{elsewhere}; an account has it once in a region");
     Some(Problem { path, property: String::new(), message })
 }
 

@@ -81,7 +81,7 @@ fn variants(subject: &Subject<'_>, path: &str, [instances, serverless]: [&str; 2
         let has = |name: &str| variant.get(name).is_some_and(|value| !matches!(value, Value::Null));
         match (has(instances), has(serverless)) {
             (true, true) => {
-                findings.add(path, format!("{instances} and {serverless} exclude each other; a variant has one"))
+                findings.add(path, format!("{instances} and {serverless} exclude each other; a variant has one"));
             }
             (false, false) if !names_something_else(variant) => {
                 findings.add(path, format!("{instances} or {serverless} is missing; a variant has one"));

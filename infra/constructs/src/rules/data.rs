@@ -19,12 +19,13 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
 }
 
 fn shards(subject: &Subject<'_>, mode: &str, count: &str, findings: &mut Findings) {
-    let on_demand = subject.word(mode) == Some("ON_DEMAND");
+    let said = subject.word(mode);
+    let on_demand = said == Some("ON_DEMAND");
     if on_demand && subject.has(count) {
         findings
             .add(count, format!("{count} is set, and the mode is ON_DEMAND, which scales by itself; leave one out"));
     }
-    if !on_demand && !subject.has(count) && subject.word(mode).is_some() {
+    if said == Some("PROVISIONED") && !subject.has(count) {
         findings.add(count, format!("{count} is missing; a PROVISIONED stream needs it"));
     }
 }
@@ -70,7 +71,8 @@ fn keys(subject: &Subject<'_>, places: &Places, findings: &mut Findings) {
     let keys: Vec<_> = places.keys.iter().flat_map(|path| subject.each(path)).collect();
     // A name that only a deployment knows may be any of them.
     let all_known = declared.iter().chain(&keys).all(|(_, value)| literal(value).is_some());
-    if !all_known || keys.is_empty() {
+    // What Terraform's `dynamic` makes isn't known either.
+    if !all_known || keys.is_empty() || subject.has("dynamic") {
         return;
     }
     let names: Vec<&str> = declared.iter().filter_map(|(_, value)| literal(value)).collect();

@@ -55,7 +55,7 @@ impl<'a> Subject<'a> {
     /// The values at a dotted path, through every element of the lists on the way, each with its own path.
     fn each(&self, path: &str) -> Vec<(String, &'a Value)> {
         let mut found = Vec::new();
-        descend(String::new(), path, self.properties, &mut found);
+        descend("", path, self.properties, &mut found);
         found
     }
 
@@ -74,7 +74,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn descend<'a>(before: String, path: &str, properties: &'a Properties, found: &mut Vec<(String, &'a Value)>) {
+fn descend<'a>(before: &str, path: &str, properties: &'a Properties, found: &mut Vec<(String, &'a Value)>) {
     let (step, rest) = path.split_once('.').unwrap_or((path, ""));
     let Some(value) = properties.get(step) else { return };
     let here = if before.is_empty() { step.to_owned() } else { format!("{before}.{step}") };
@@ -88,7 +88,7 @@ fn descend<'a>(before: String, path: &str, properties: &'a Properties, found: &m
         match value {
             Value::Null => {}
             value if rest.is_empty() => found.push((here, value)),
-            Value::Map(inside) => descend(here, rest, inside, found),
+            Value::Map(inside) => descend(&here, rest, inside, found),
             _ => {}
         }
     }

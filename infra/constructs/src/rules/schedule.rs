@@ -21,7 +21,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
         for (path, value) in subject.each(property) {
             let Some(expression) = literal(value) else { continue };
             if let Err(problem) = read(expression) {
-                findings.add(path, format!("the schedule `{expression}` {problem}"));
+                findings.add(path, format!("`{expression}` {problem}"));
             }
         }
     }
@@ -33,7 +33,7 @@ fn read(expression: &str) -> Result<(), String> {
         Some(("cron", fields)) => cron(fields),
         Some(("rate", rate)) => self::rate(rate),
         Some(("at", _)) => Ok(()),
-        _ => Err("is none; it is `cron(…)`, `rate(…)` or `at(…)`".to_owned()),
+        _ => Err("is no schedule; one is `cron(…)`, `rate(…)` or `at(…)`".to_owned()),
     }
 }
 
@@ -56,7 +56,7 @@ fn rate(rate: &str) -> Result<(), String> {
     let count = count.parse::<u32>().ok().filter(|count| *count > 0);
     let one = unit.strip_suffix('s').unwrap_or(unit);
     let (Some(count), "minute" | "hour" | "day") = (count, one) else {
-        return Err("is none; a rate is a number and minutes, hours or days, as in `rate(5 minutes)`".to_owned());
+        return Err("is no rate; one is a number and minutes, hours or days, as in `rate(5 minutes)`".to_owned());
     };
     let plural = if count == 1 { one.to_owned() } else { format!("{one}s") };
     if unit == plural { Ok(()) } else { Err(format!("is written `rate({count} {plural})`")) }

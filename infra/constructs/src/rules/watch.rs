@@ -1,6 +1,6 @@
 //! Alarms: how long a period may be, and whom an action tells.
 
-use super::{Findings, Subject, integer, literal, text};
+use super::{Findings, Subject, integer, literal, reference};
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
     let (period, actions) = match subject.name {
@@ -16,7 +16,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Findings) {
     }
     for property in actions {
         for (path, value) in subject.each(property) {
-            let other = text(value).and_then(|text| text.reference()).map(|reference| reference.attribute.kind);
+            let other = reference(value).map(|reference| reference.attribute.kind);
             let given = literal(value).filter(|literal| !literal.starts_with("arn:"));
             if let Some(kind @ ("name" | "id" | "url")) = other {
                 findings.add(&path, format!("{property} take ARNs; the reference is a {kind}"));

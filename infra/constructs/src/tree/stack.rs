@@ -207,13 +207,11 @@ impl Stack {
 
     fn override_property(&mut self, node: NodeRef, backend: Backend, path: &'static str, value: Value) {
         let Some(node) = self.own_node(node, "overridden") else { return };
-        let types = match &node.body {
-            Body::Resource(resource) => resource.types(),
-            _ => {
-                let message = format!("`{}` is not created here, so `{path}` can't be overridden", node.path);
-                return self.problem(message);
-            }
+        let Body::Resource(resource) = &node.body else {
+            let message = format!("`{}` is not created here, so `{path}` can't be overridden", node.path);
+            return self.problem(message);
         };
+        let types = resource.types();
         let (missing, only) = match backend {
             Backend::Terraform => (types.terraform.is_empty(), "only in CloudFormation"),
             Backend::CloudFormation => (types.cloudformation.is_empty(), "only in Terraform"),

@@ -62,14 +62,9 @@ impl App {
         let known = |alias: &str| self.aliases.iter().any(|(known, _)| *known == alias);
         for node in &stack.nodes {
             let Some(alias) = node.provider.filter(|alias| !known(alias)) else { continue };
-            let aliases: Vec<&str> = self.aliases.iter().map(|(alias, _)| *alias).collect();
-            let there = if aliases.is_empty() {
-                "there is none".to_owned()
-            } else {
-                format!("there is {}", aliases.join(", "))
-            };
-            problems
-                .push(of(&node.path, format!("there is no provider `{alias}`; {there}, and `App::provider` adds one")));
+            let near = names::nearest(alias, self.aliases.iter().map(|(known, _)| *known));
+            let hint = near.map_or("`App::provider` adds one".to_owned(), |near| format!("did you mean `{near}`?"));
+            problems.push(of(&node.path, format!("there is no provider `{alias}`; {hint}")));
         }
     }
 }

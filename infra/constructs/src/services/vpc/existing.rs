@@ -64,7 +64,9 @@ impl Construct for ExistingNetwork {
             ("subnet", "subnet-", &self.public),
             ("route table", "rtb-", &self.tables),
         ] {
-            ids.iter().for_each(|id| check_id(stack, what, start, id));
+            for id in ids {
+                check_id(stack, what, start, id);
+            }
         }
         let vpc = Lookup::new("aws_vpc", "AWS::EC2::VPC").by("id", &self.vpc_id).known(ID, &self.vpc_id);
         let node = vpc.build(stack);
