@@ -178,6 +178,9 @@ impl Construct for Policy {
 
     fn build(mut self, stack: &mut Stack) -> PolicyRef {
         self.name.get_or_insert_with(|| stack.physical_name().into());
+        if self.document.is_empty() {
+            stack.problem("the policy allows nothing; say what with a grant");
+        }
         let roles = self.roles.clone();
         let policy = PolicyRef { node: stack.resource(self) };
         for (index, role) in roles.into_iter().enumerate() {

@@ -30,6 +30,13 @@ pub(crate) fn is_id(id: &str) -> bool {
     id.starts_with(|first: char| first.is_ascii_alphabetic()) && id.chars().all(|letter| letter.is_ascii_alphanumeric())
 }
 
+/// The name that is closest, if it differs in about every fourth letter at most.
+pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let ranked = known.map(|name| (strsim::osa_distance(given, name), name));
+    let (distance, name) = ranked.min()?;
+    (distance <= 1 + name.len() / 4).then_some(name)
+}
+
 fn words(path: &str, separator: char) -> String {
     let letters: Vec<char> = path.chars().collect();
     let mut out = String::with_capacity(path.len() + 8);

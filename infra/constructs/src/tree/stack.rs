@@ -74,7 +74,7 @@ pub struct Stack {
     by_path: HashMap<String, u32>,
     path: String,
     /// Old and new path prefixes, see [`Stack::moved`].
-    moves: Vec<(String, String)>,
+    pub(super) moves: Vec<(String, String)>,
 }
 
 impl Stack {
@@ -207,15 +207,35 @@ impl Stack {
     }
 
     fn override_property(&mut self, node: NodeRef, backend: Backend, path: &'static str, value: Value) {
-        if let Some(node) = self.own_node(node, "overridden") {
-            node.overrides.push(Override { backend, path, value });
+        let Some(node) = self.own_node(node, "overridden") else { return };
+        let Body::Resource(resource) = &node.body else {
+            let message = format!("`{}` is not created here, so `{path}` can't be overridden", node.path);
+            return self.problem(message);
+        };
+        let types = resource.types();
+        let (missing, only) = match backend {
+            Backend::Terraform => (types.terraform.is_empty(), "only in CloudFormation"),
+            Backend::CloudFormation => (types.cloudformation.is_empty(), "only in Terraform"),
+        };
+        if missing {
+            let message = format!("`{}` is {only}, so `{path}` can't be overridden there", node.path);
+            return self.problem(message);
         }
+        node.overrides.push(Override { backend, path, value });
     }
 
     /// Creates `later` after `earlier` although it doesn't refer to it.
     pub fn depends(&mut self, later: impl Handle, earlier: impl Handle) {
+        let (id, earlier) = (self.id, earlier.node());
         if let Some(node) = self.own_node(later.node(), "made to depend on another") {
-            node.depends_on.push(earlier.node());
+            node.depends_on.push(earlier);
+            if earlier.stack != id {
+                let message = format!(
+                    "`{}` can't wait for another stack's; a stack is deployed after those it takes from",
+                    node.path
+                );
+                self.problem(message);
+            }
         }
     }
 

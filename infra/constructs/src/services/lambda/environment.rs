@@ -43,21 +43,8 @@ impl Environment {
     }
 
     pub(super) fn check(&self, stack: &mut Stack) {
-        for (name, value) in &self.0 {
-            if RESERVED.contains(&name.as_ref()) {
-                stack
-                    .problem(format!("the environment variable `{name}` is set by Lambda itself; choose another name"));
-            } else if !is_name(name) {
-                stack.problem(format!(
-                    "the environment variable `{name}` must be a letter, then at least one letter, digit or `_`"
-                ));
-            }
-            if value.is_sensitive() {
-                stack.problem(format!(
-                    "the environment variable `{name}` holds a secret, which anyone who sees the function could read; \
-                     give the secret's ARN and fetch it"
-                ));
-            }
+        for problem in self.0.iter().filter_map(|(name, value)| variable_problem(name, value)) {
+            stack.problem(problem);
         }
         let bytes: usize = self.0.iter().map(|(name, value)| name.len() + known_bytes(value)).sum();
         if bytes > MOST_BYTES {
@@ -68,6 +55,37 @@ impl Environment {
     pub(super) fn properties(&self) -> Properties {
         self.0.iter().map(|(name, value)| (name.clone(), value)).collect()
     }
+}
+
+/// What is wrong with a variable, whoever wrote it.
+pub(crate) fn variable_problem(name: &str, value: &Text) -> Option<String> {
+    if RESERVED.contains(&name) {
+        return Some(format!("the environment variable `{name}` is set by Lambda itself; choose another name"));
+    }
+    if !is_name(name) {
+        return Some(format!(
+            "the environment variable `{name}` must be a letter, then at least one letter, digit or `_`"
+        ));
+    }
+    let holds_secret = value.is_sensitive() || value.literal().is_some_and(|value| looks_secret(name, value));
+    holds_secret.then(|| {
+        format!(
+            "the environment variable `{name}` holds a secret, which anyone who sees the function could read; \
+             give the secret's ARN and fetch it"
+        )
+    })
+}
+
+/// An access key's id, or a word that the name calls a password. A name that says where the secret is, such as
+/// `PASSWORD_SECRET_ARN`, is none.
+fn looks_secret(name: &str, value: &str) -> bool {
+    const NAMES: [&str; 6] = ["PASSWORD", "PASSPHRASE", "API_KEY", "ACCESS_TOKEN", "CLIENT_SECRET", "PRIVATE_KEY"];
+    let is_access_key = value.len() == 20
+        && (value.starts_with("AKIA") || value.starts_with("ASIA"))
+        && value.chars().all(|letter| letter.is_ascii_uppercase() || letter.is_ascii_digit());
+    let name = name.to_ascii_uppercase();
+    let is_password = NAMES.iter().any(|end| name.ends_with(end));
+    is_access_key || is_password && !value.is_empty() && !value.starts_with("arn:")
 }
 
 fn is_name(name: &str) -> bool {
