@@ -67,6 +67,10 @@ pub struct Settings {
     #[serde(default)]
     pub encryption: Encryption,
 
+    /// Where packages are put for AWS to take.
+    #[serde(default)]
+    pub code: Code,
+
     /// Feeds → Kinesis.
     pub ingestion: Ingestion,
 
@@ -212,6 +216,17 @@ pub struct S3Backend {
     #[serde(default)]
     #[schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"))]
     pub kms_key_arn: Option<String>,
+}
+
+/// Where packages are put for AWS to take: functions' zips, and the ingester.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Code {
+    /// A bucket that exists already, in the environment's region. Left out: one is made.
+    /// CloudFormation can't make a bucket, have it filled and make a function from it in one go: give a
+    /// bucket, or a stack to each stage.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
+    pub bucket: Option<String>,
 }
 
 /// Who keeps the keys.

@@ -36,9 +36,10 @@ impl App {
             let carried = permissions.role == Use::Identity;
             for statement in permissions.document.statements() {
                 let one = std::slice::from_ref(statement);
-                match carried {
-                    true => all.extend(matrix::entries(&of, one, &|text| self.words(text))),
-                    false => all.extend(self.rights_to(&of, statement)),
+                if carried {
+                    all.extend(matrix::entries(&of, one, &|text| self.words(text)));
+                } else {
+                    all.extend(self.rights_to(&of, statement));
                 }
             }
         });

@@ -106,12 +106,15 @@ fn write_changed(path: &Path, text: &str) -> io::Result<bool> {
     if fs::read(path).is_ok_and(|known| known == text.as_bytes()) {
         return Ok(false);
     }
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
     let mut unfinished = path.as_os_str().to_owned();
     unfinished.push(".unfinished");
-    fs::write(&unfinished, text)?;
+    match fs::write(&unfinished, text) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::write(&unfinished, text)?;
+        }
+        written => written?,
+    }
     fs::rename(&unfinished, path)?;
     Ok(true)
 }

@@ -16,10 +16,19 @@ use crate::{
 };
 
 fn all_files(app: &App) -> String {
-    match app.synth(Format::All) {
-        Ok(rendered) => rendered.files().map(|(path, text)| format!("=== {path}\n{text}")).collect(),
+    files(app, Format::All)
+}
+
+fn files(app: &App, format: Format) -> String {
+    let rendered = match app.synth(format) {
+        Ok(rendered) => rendered,
         Err(problems) => panic!("{problems}"),
+    };
+    let mut all = String::new();
+    for (path, text) in rendered.files() {
+        all.extend(["=== ", path, "\n", text]);
     }
+    all
 }
 
 #[test]
@@ -131,9 +140,7 @@ fn data_sources_ephemeral_resources_and_modules_are_for_terraform() {
     let network = stack
         .add("Network", Module::new("./modules/network").input("zone", zones.get::<Other>("names[0]", Access::None)));
     stack.output("VpcId", network.output::<Other>("vpc_id"));
-    let rendered = app.synth(Format::Terraform).unwrap();
-    let text: String = rendered.files().map(|(path, text)| format!("=== {path}\n{text}")).collect();
-    snapshot("render_terraform_only", &text);
+    snapshot("render_terraform_only", &files(&app, Format::Terraform));
 }
 
 #[test]

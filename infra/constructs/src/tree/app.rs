@@ -133,8 +133,11 @@ impl App {
 
     /// The stack of this name, made when it is first asked for. A stack may refer to stacks made before it;
     /// what it takes from them becomes outputs there and inputs here by itself. Small letters, digits, hyphens.
+    ///
+    /// # Panics
+    /// At the 65 537th stack.
     pub fn stack(&mut self, name: &str) -> &mut Stack {
-        if let Some(index) = self.stacks.iter().position(|stack| stack.name == name) {
+        if let Some(index) = self.stacks.iter().rposition(|stack| stack.name == name) {
             return &mut self.stacks[index];
         }
         let id = u16::try_from(self.stacks.len()).expect("fewer than 65 536 stacks");

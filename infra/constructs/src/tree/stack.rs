@@ -175,8 +175,9 @@ impl Stack {
         if self.outputs.iter().any(|output| output.name == name) {
             self.problem(format!("the output `{name}` is given twice"));
         }
+        let index = self.outputs.len();
         self.outputs.push(Output::new(name, value.into()));
-        self.outputs.last_mut().expect("just pushed")
+        &mut self.outputs[index]
     }
 
     /// Reports a problem of the construct that is being built; synth then writes nothing and shows all.
@@ -304,8 +305,9 @@ impl Stack {
         self.defaults.region.as_deref()
     }
 
-    /// Changes a resource that was recorded before, if it is a `R`: how grants reach a policy.
-    pub(crate) fn edit<R: Resource>(&mut self, node: NodeRef) -> Option<&mut R> {
+    /// A resource that was recorded before, to be changed, if it is a `R` of this stack: how grants reach a
+    /// policy. Rooms call this for what is said about a resource after it was added.
+    pub fn edit<R: Resource>(&mut self, node: NodeRef) -> Option<&mut R> {
         if node.stack != self.id {
             return None;
         }

@@ -39,8 +39,7 @@ impl SharedRef {
 
     /// The same, as a function's code.
     pub(super) fn uploaded(self, stack: &mut Stack, id: &str, asset: &Asset) -> Code {
-        let object = self.upload(stack, id, asset);
-        let _ = object;
+        self.upload(stack, id, asset);
         Code::object(self.code.name(), asset.key.clone()).sha256(asset.sha256_base64.clone())
     }
 }
@@ -49,15 +48,10 @@ impl Construct for Shared<'_> {
     type Handle = SharedRef;
 
     fn build(self, stack: &mut Stack) -> SharedRef {
-        let key = own_key(stack, self.settings, "Encrypts the code of functions and ingester");
-        let bucket = Bucket::new().expire_noncurrent_after(Days(90));
-        let code = stack.add(
-            "Code",
-            match key {
-                Some(key) => bucket.encrypted_by(key),
-                None => bucket,
-            },
-        );
+        let code = match &self.settings.code.bucket {
+            Some(name) => stack.add("Code", Bucket::existing(name)),
+            None => self.new_bucket(stack),
+        };
         if !self.with_network {
             return SharedRef { code, network: None, secrets: None };
         }
@@ -70,6 +64,16 @@ impl Construct for Shared<'_> {
 }
 
 impl Shared<'_> {
+    fn new_bucket(&self, stack: &mut Stack) -> BucketRef {
+        let key = own_key(stack, self.settings, "Encrypts the code of functions and ingester");
+        let bucket = Bucket::new().expire_noncurrent_after(Days(90));
+        let bucket = match key {
+            Some(key) => bucket.encrypted_by(key),
+            None => bucket,
+        };
+        stack.add("Code", bucket)
+    }
+
     fn new_network(&self, stack: &mut Stack, new: &NewNetwork) -> (NetworkRef, Option<InterfaceEndpointsRef>) {
         let logs = FlowLogs::rejected().kept_for(Days(self.settings.monitoring.log_retention_days.into()));
         let mut network =
