@@ -12,10 +12,9 @@ const MAY_IMPORT: [(&str, &[&str]); 6] = [
     ("tree", &["tree", "policy"]),
     ("policy", &["policy", "tree"]),
     ("schema", &["schema", "tree"]),
+    ("rules", &["rules", "tree", "schema", "policy"]),
     ("render", &["render", "tree", "schema", "policy", "rules"]),
-    // What no schema says is said in the words of the rooms it is about.
-    ("rules", &["rules", "tree", "schema", "policy", "services"]),
-    ("services", &["services", "tree", "policy"]),
+    ("services", &["services", "tree", "policy", "rules"]),
 ];
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");

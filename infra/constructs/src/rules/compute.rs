@@ -1,9 +1,8 @@
 //! Functions, endpoints and brokers.
 
-use super::{Findings, Subject, literal, reference, text};
+use super::{Findings, Subject, environment::variable_problem, literal, reference, text};
 use crate::{
     policy,
-    services::lambda,
     tree::{Properties, Value},
 };
 
@@ -31,7 +30,7 @@ fn environment(subject: &Subject<'_>, path: &str, findings: &mut Findings) {
     for (path, value) in subject.each(path) {
         let Value::Map(variables) = value else { continue };
         for (name, value) in variables.iter() {
-            if let Some(problem) = text(value).and_then(|value| lambda::variable_problem(name, value)) {
+            if let Some(problem) = text(value).and_then(|value| variable_problem(name, value)) {
                 findings.add(format!("{path}.{name}"), problem);
             }
         }

@@ -4,14 +4,18 @@
 //! A rule reads finished properties in either backend's words. It judges literals, and references where
 //! what they are to is known; what only a deployment knows is taken to be right.
 
+mod cidr;
 mod compute;
 mod data;
+mod environment;
 mod names;
 mod network;
 mod roles;
 mod schedule;
 mod watch;
 
+pub use cidr::{Cidr, CidrError};
+pub(crate) use environment::variable_problem;
 pub(crate) use names::name_of;
 
 use crate::{

@@ -1,7 +1,6 @@
 //! Blocks of addresses, subnets inside their network, ports.
 
-use super::{Findings, Subject, integer, literal, reference};
-use crate::services::vpc::Cidr;
+use super::{Cidr, Findings, Subject, integer, literal, reference};
 
 /// Properties that hold a block of IPv4 addresses, in types of EC2 only.
 const BLOCKS: [&str; 10] = [

@@ -22,7 +22,6 @@ mod tests;
 
 pub use code::{Architecture, Code, Image, Runtime};
 pub use destination::{Destination, EventInvoke};
-pub(crate) use environment::variable_problem;
 pub use filter::{
     Attribute, EventName, Filter, Pattern, absent, anything_but, boolean, equals_ignore_case, exists, number, one_of,
     prefix, suffix, text, within,
