@@ -5,6 +5,9 @@ mod stages;
 mod synth;
 
 pub use assets::{Asset, Assets};
-pub use constructs::render::{Format, Rendered, Written};
+pub use constructs::{
+    render::{Format, Rendered, Written},
+    tree::App,
+};
 pub use settings::{Place, Problem, Problems, Settings};
-pub use synth::{Options, Stage, Synthesized, app, permissions, synth, write};
+pub use synth::{Options, Stage, Synthesized, add, app, empty_app, permissions, synth, write};

@@ -101,6 +101,18 @@ pub fn permissions(settings: &Settings) -> String {
 
 /// The pipeline as a tree of constructs: for tests, and for whoever builds on it.
 pub fn app(settings: &Settings, options: &Options) -> App {
+    let mut app = empty_app(settings);
+    let build = Build { settings, assets: &options.assets };
+    match (settings.stages, options.stages.is_empty()) {
+        (Layout::Separate, _) => build.connected(&mut app, None),
+        (Layout::Together, true) => build.connected(&mut app, Some("newsloom")),
+        (Layout::Together, false) => build.alone(app.stack("newsloom"), &options.stages),
+    }
+    app
+}
+
+/// An app with the name, region, tags and state of the settings, and nothing in it.
+pub fn empty_app(settings: &Settings) -> App {
     let mut app = App::new(settings.name.clone()).region(settings.region.clone()).removal(removal(settings));
     for (key, value) in tags(settings) {
         app = app.tag(key, value);
@@ -109,15 +121,12 @@ pub fn app(settings: &Settings, options: &Options) -> App {
     if let Some(account) = &settings.account {
         app = app.provider_setting("allowed_account_ids", [account.clone()]);
     }
-    match (settings.stages, options.stages.is_empty()) {
-        (Layout::Separate, _) => Build { settings, assets: &options.assets }.connected(&mut app, None),
-        (Layout::Together, true) => Build { settings, assets: &options.assets }.connected(&mut app, Some("newsloom")),
-        (Layout::Together, false) => {
-            let build = Build { settings, assets: &options.assets };
-            build.alone(app.stack("newsloom"), &options.stages);
-        }
-    }
     app
+}
+
+/// Adds the whole pipeline to one stack of an app, which may hold several of it.
+pub fn add(app: &mut App, stack: &str, settings: &Settings, assets: &Assets) {
+    Build { settings, assets }.connected(app, Some(stack));
 }
 
 struct Build<'a> {
