@@ -1,6 +1,6 @@
 //! Holds what was rendered against what the provider accepts.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use super::context::Context;
 use crate::{
@@ -93,26 +93,26 @@ fn template(text: &Text) -> String {
 struct Known<'c, 'a>(&'c Context<'a>);
 
 impl schema::References for Known<'_, '_> {
-    fn schema_of(&self, reference: Reference) -> Option<Rc<Schema>> {
+    fn schema_of(&self, reference: Reference) -> Option<Arc<Schema>> {
         let Self(context) = self;
         let (kind, name) = type_of(context, reference)?;
-        context.schemas.find(kind, name.as_ref()).ok()
+        context.schemas.find(kind, &name).ok()
     }
 }
 
 /// The type a reference is to, in the words of the backend that is written; nothing where the reference is to
 /// a value that needs no resource.
-fn type_of(context: &Context<'_>, reference: Reference) -> Option<(Kind, String)> {
+fn type_of<'a>(context: &Context<'a>, reference: Reference) -> Option<(Kind, Cow<'a, str>)> {
     match &context.stack_of(reference.node).nodes[reference.node.index as usize].body {
         Body::Resource(resource) => {
             let types = resource.types();
             match context.backend {
-                Backend::Terraform => Some((kind(types.block), types.terraform.into_owned())),
-                Backend::CloudFormation => Some((Kind::Resource, types.cloudformation.into_owned())),
+                Backend::Terraform => Some((kind(types.block), types.terraform)),
+                Backend::CloudFormation => Some((Kind::Resource, types.cloudformation)),
             }
         }
         Body::Lookup(lookup) if lookup.known_text(reference.attribute).is_none() => match context.backend {
-            Backend::Terraform => Some((Kind::Data, lookup.terraform.to_owned())),
+            Backend::Terraform => Some((Kind::Data, lookup.terraform.into())),
             Backend::CloudFormation => None,
         },
         Body::Lookup(_) | Body::Parameter(_) | Body::Module(_) => None,

@@ -95,9 +95,9 @@ pub(super) struct Context<'a> {
     pub(super) stack: &'a Stack,
     pub(super) names: &'a Names,
     pub(super) backend: Backend,
-    pub(super) schemas: &'a Schemas,
+    pub(super) schemas: &'static Schemas,
     /// CloudFormation's schemas, which know the forms of ARNs.
-    pub(super) arns: &'a Schemas,
+    pub(super) arns: &'static Schemas,
     pub(super) uses: RefCell<Uses>,
     /// The node that is being written, for edges and problems.
     current: Cell<Option<u32>>,
@@ -115,20 +115,14 @@ pub(super) enum Target<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(
-        app: &'a App,
-        stack: &'a Stack,
-        names: &'a Names,
-        schemas: &'a Schemas,
-        arns: &'a Schemas,
-    ) -> Self {
+    pub(super) fn new(app: &'a App, stack: &'a Stack, names: &'a Names, backend: Backend) -> Self {
         Self {
             app,
             stack,
             names,
-            backend: schemas.backend(),
-            schemas,
-            arns,
+            backend,
+            schemas: Schemas::of(backend),
+            arns: Schemas::of(Backend::CloudFormation),
             uses: RefCell::default(),
             current: Cell::new(None),
         }

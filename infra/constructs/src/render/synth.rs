@@ -1,6 +1,6 @@
 //! From an app to files: render, check, and report every problem.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, panic::resume_unwind, thread};
 
 use super::{
     checks,
@@ -9,7 +9,6 @@ use super::{
     output::{File, Rendered},
     terraform::{self, Files},
 };
-use crate::schema::Schemas;
 use crate::tree::{App, Backend, Body, Node, NodeRef, Problem, Problems, Properties, Reference, Resource, Stack};
 
 /// Which renderings a synth makes.
@@ -25,11 +24,11 @@ pub enum Format {
 }
 
 impl Format {
-    fn backends(self) -> &'static [Backend] {
+    fn has(self, backend: Backend) -> bool {
         match self {
-            Self::Terraform => &[Backend::Terraform],
-            Self::CloudFormation => &[Backend::CloudFormation],
-            Self::All => &[Backend::Terraform, Backend::CloudFormation],
+            Self::Terraform => backend == Backend::Terraform,
+            Self::CloudFormation => backend == Backend::CloudFormation,
+            Self::All => true,
         }
     }
 }
@@ -47,9 +46,9 @@ impl App {
             problems.extend(names.collisions(stack));
         }
         let mut files = Vec::new();
-        let schemas = [Schemas::new(Backend::Terraform), Schemas::new(Backend::CloudFormation)];
-        for backend in format.backends() {
-            render(self, &names, (*backend, format), &schemas, &mut files, &mut problems);
+        for rendering in renderings(self, &names, format) {
+            files.extend(rendering.files);
+            problems.extend(rendering.problems);
         }
         if problems.is_empty() { Ok(Rendered::new(files)) } else { Err(Problems::new(problems)) }
     }
@@ -58,22 +57,32 @@ impl App {
 /// What later stacks take from each stack.
 type Exports = BTreeMap<u16, BTreeMap<String, Reference>>;
 
-fn render(
-    app: &App,
-    names: &Names,
-    (backend, format): (Backend, Format),
-    [terraform, cloudformation]: &[Schemas; 2],
-    files: &mut Vec<File>,
-    problems: &mut Vec<Problem>,
-) {
-    let schemas = match backend {
-        Backend::Terraform => terraform,
-        Backend::CloudFormation => cloudformation,
-    };
+/// What one backend made of an app.
+#[derive(Default)]
+struct Rendering {
+    files: Vec<File>,
+    problems: Vec<Problem>,
+}
+
+/// Terraform's rendering, then CloudFormation's. Neither looks at the other, so each has a thread.
+fn renderings(app: &App, names: &Names, format: Format) -> [Rendering; 2] {
+    let of = |backend| if format.has(backend) { render(app, names, backend, format) } else { Rendering::default() };
+    if format != Format::All {
+        return [of(Backend::Terraform), of(Backend::CloudFormation)];
+    }
+    thread::scope(|scope| {
+        let cloudformation = scope.spawn(|| of(Backend::CloudFormation));
+        let terraform = of(Backend::Terraform);
+        [terraform, cloudformation.join().unwrap_or_else(|panic| resume_unwind(panic))]
+    })
+}
+
+fn render(app: &App, names: &Names, backend: Backend, format: Format) -> Rendering {
+    let Rendering { mut files, mut problems } = Rendering::default();
     let mut exports = Exports::default();
     // A stack takes from those before it, so from the last to the first every export is known in time.
     for stack in app.stacks.iter().rev() {
-        let context = Context::new(app, stack, names, schemas, cloudformation);
+        let context = Context::new(app, stack, names, backend);
         let wanted: Vec<Reference> = exports.remove(&stack.id).unwrap_or_default().into_values().collect();
         match backend {
             Backend::Terraform => files.extend(render_terraform(&context, &wanted)),
@@ -87,6 +96,7 @@ fn render(
         problems.extend(uses.problems);
         problems.extend(circle(&uses.edges, stack.nodes.len()).map(|circle| circle_problem(stack, &circle)));
     }
+    Rendering { files, problems }
 }
 
 fn circle_problem(stack: &Stack, circle: &[u32]) -> Problem {

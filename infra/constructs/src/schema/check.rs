@@ -263,11 +263,11 @@ fn wrong_type(place: &Place<'_>, shape: &Shape, value: &Value) -> String {
 
 /// The first thing wrong with a literal.
 fn complaint(limits: &Text, literal: &str) -> Option<String> {
-    let given = words::quoted(literal);
+    let given = || words::quoted(literal);
     let same = |known: &String| known == literal || limits.ignore_case && known.eq_ignore_ascii_case(literal);
     if !limits.enumeration.is_empty() && !limits.enumeration.iter().any(same) {
         let allowed = words::allowed(literal, &limits.enumeration);
-        return Some(format!("is {given}; {allowed}"));
+        return Some(format!("is {}; {allowed}", given()));
     }
     let length = literal.chars().count();
     if limits.min.is_some_and(|min| length < min) || limits.max.is_some_and(|max| length > max) {
@@ -276,14 +276,14 @@ fn complaint(limits: &Text, literal: &str) -> Option<String> {
     }
     let broken = limits.patterns.iter().find(|known| !known.matches(literal));
     if let Some(pattern) = broken {
-        return Some(format!("is {given}; it must match {}", pattern.text()));
+        return Some(format!("is {}; it must match {}", given(), pattern.text()));
     }
     match limits.formats.as_slice() {
         [only] if only == "arn" && !literal.is_empty() && !literal.starts_with("arn:") => {
-            Some(format!("is {given}; an ARN is needed"))
+            Some(format!("is {}; an ARN is needed", given()))
         }
         [only] if only == "json" && !literal.is_empty() && !is_json(literal) => {
-            Some(format!("is {given}; a JSON document is needed"))
+            Some(format!("is {}; a JSON document is needed", given()))
         }
         _ => None,
     }

@@ -15,7 +15,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::{cell::RefCell, collections::HashMap, fmt, rc::Rc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+};
 
 pub use crate::tree::Backend;
 pub use check::{Finding, check};
@@ -60,9 +64,15 @@ impl Kind {
 /// ```
 pub struct Schemas {
     backend: Backend,
-    pack: RefCell<Pack>,
-    found: RefCell<HashMap<(Kind, String), Rc<Schema>>>,
-    patterns: RefCell<read::Patterns>,
+    store: Mutex<Store>,
+}
+
+/// What is unpacked, and what it is unpacked from.
+struct Store {
+    pack: Pack,
+    /// By kind, then by name.
+    found: [HashMap<String, Arc<Schema>>; 4],
+    patterns: read::Patterns,
 }
 
 impl Schemas {
@@ -72,7 +82,18 @@ impl Schemas {
             Backend::Terraform => Pack::new(include_bytes!("../../schema/terraform.pack")),
             Backend::CloudFormation => Pack::new(include_bytes!("../../schema/cloudformation.pack")),
         };
-        Self { backend, pack: RefCell::new(pack), found: RefCell::default(), patterns: RefCell::default() }
+        let store = Store { pack, found: Default::default(), patterns: read::Patterns::default() };
+        Self { backend, store: Mutex::new(store) }
+    }
+
+    /// The schemas that the whole process shares, so that no type is unpacked twice.
+    pub fn of(backend: Backend) -> &'static Self {
+        static TERRAFORM: LazyLock<Schemas> = LazyLock::new(|| Schemas::new(Backend::Terraform));
+        static CLOUDFORMATION: LazyLock<Schemas> = LazyLock::new(|| Schemas::new(Backend::CloudFormation));
+        match backend {
+            Backend::Terraform => &TERRAFORM,
+            Backend::CloudFormation => &CLOUDFORMATION,
+        }
     }
 
     /// Whose words they are in.
@@ -85,30 +106,37 @@ impl Schemas {
     /// # Errors
     ///
     /// The type is not in the pack: it is misspelt, too new, or of a provider that is not covered.
-    pub fn find(&self, kind: Kind, name: &str) -> Result<Rc<Schema>, Unknown> {
-        let key = (kind, name.to_owned());
-        if let Some(known) = self.found.borrow().get(&key) {
-            return Ok(Rc::clone(known));
+    pub fn find(&self, kind: Kind, name: &str) -> Result<Arc<Schema>, Unknown> {
+        let mut store = self.store();
+        if let Some(known) = store.found[kind as usize].get(name) {
+            return Ok(Arc::clone(known));
         }
-        let schema = Rc::new(self.unpack(kind, name).ok_or_else(|| self.unknown(kind, name))?);
-        self.found.borrow_mut().insert(key, Rc::clone(&schema));
+        let Some(schema) = self.unpack(&mut store, kind, name) else {
+            drop(store);
+            return Err(self.unknown(kind, name));
+        };
+        let schema = Arc::new(schema);
+        store.found[kind as usize].insert(name.to_owned(), Arc::clone(&schema));
         Ok(schema)
     }
 
     /// The names of all types of a kind, sorted.
     pub fn names(&self, kind: Kind) -> Vec<String> {
         let prefix = self.prefix(kind);
-        let pack = self.pack.borrow();
-        let names = pack.names().filter_map(|name| name.strip_prefix(prefix?));
+        let store = self.store();
+        let names = store.pack.names().filter_map(|name| name.strip_prefix(prefix?));
         names.map(str::to_owned).collect()
     }
 
-    fn unpack(&self, kind: Kind, name: &str) -> Option<Schema> {
+    // A reader that panicked left nothing half done: what it found is put in last.
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unpack(&self, store: &mut Store, kind: Kind, name: &str) -> Option<Schema> {
         let full = format!("{}{name}", self.prefix(kind)?);
-        let mut pack = self.pack.borrow_mut();
-        let bytes = pack.unpack(&full)?;
-        let mut patterns = self.patterns.borrow_mut();
-        let schema = read::schema(bytes, &mut patterns);
+        let bytes = store.pack.unpack(&full)?;
+        let schema = read::schema(bytes, &mut store.patterns);
         Some(Schema { name: name.to_owned(), backend: Some(self.backend), kind, ..schema })
     }
 

@@ -1,6 +1,6 @@
 //! Reads a schema from its packed bytes, in the order `model.py` writes them.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Kind,
@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Patterns by their text, so that each is compiled once.
-pub(super) type Patterns = HashMap<String, Rc<Pattern>>;
+pub(super) type Patterns = HashMap<String, Arc<Pattern>>;
 
 /// A schema without a name.
 pub(super) fn schema(bytes: &[u8], patterns: &mut Patterns) -> Schema {
@@ -138,13 +138,13 @@ impl Reader<'_> {
         }
     }
 
-    fn pattern(&mut self) -> Rc<Pattern> {
+    fn pattern(&mut self) -> Arc<Pattern> {
         let text = self.text();
         if let Some(known) = self.patterns.get(&text) {
-            return Rc::clone(known);
+            return Arc::clone(known);
         }
-        let pattern = Rc::new(Pattern::new(text.clone()));
-        self.patterns.insert(text, Rc::clone(&pattern));
+        let pattern = Arc::new(Pattern::new(text.clone()));
+        self.patterns.insert(text, Arc::clone(&pattern));
         pattern
     }
 
@@ -165,7 +165,7 @@ impl Reader<'_> {
         let length = self.number();
         let (text, rest) = self.bytes.split_at(length);
         self.bytes = rest;
-        String::from_utf8_lossy(text).into_owned()
+        std::str::from_utf8(text).unwrap_or_default().to_owned()
     }
 
     fn decimal(&mut self) -> f64 {

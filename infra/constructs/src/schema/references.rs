@@ -1,6 +1,6 @@
 //! What a reference yields, held against what the property is for.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{
     Backend,
@@ -14,12 +14,12 @@ use crate::tree::{Access, Attribute, Part, Reference, Text as Said};
 pub trait References {
     /// The schema of the resource a reference is to, in the backend that is checked. Nothing where none
     /// is known: then the reference is taken as it is.
-    fn schema_of(&self, reference: Reference) -> Option<Rc<Schema>>;
+    fn schema_of(&self, reference: Reference) -> Option<Arc<Schema>>;
 }
 
 /// Knows none.
 impl References for () {
-    fn schema_of(&self, _: Reference) -> Option<Rc<Schema>> {
+    fn schema_of(&self, _: Reference) -> Option<Arc<Schema>> {
         None
     }
 }

@@ -1,6 +1,6 @@
 //! The model: what an object may hold, and of which shape.
 
-use std::{cell::OnceCell, rc::Rc};
+use std::sync::{Arc, OnceLock};
 
 use regex_lite::Regex;
 
@@ -158,7 +158,7 @@ pub struct Text {
     /// Upper and lower case are the same to `enumeration`.
     pub ignore_case: bool,
     /// All of them must match somewhere in the string.
-    pub patterns: Vec<Rc<Pattern>>,
+    pub patterns: Vec<Arc<Pattern>>,
     /// The fewest characters.
     pub min: Option<usize>,
     /// The most characters.
@@ -171,13 +171,13 @@ pub struct Text {
 #[derive(Debug)]
 pub struct Pattern {
     text: String,
-    compiled: OnceCell<Option<Regex>>,
+    compiled: OnceLock<Option<Regex>>,
 }
 
 impl Pattern {
     /// A pattern that is not compiled yet.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), compiled: OnceCell::new() }
+        Self { text: text.into(), compiled: OnceLock::new() }
     }
 
     /// As it is written.

@@ -80,8 +80,8 @@ impl Types {
     }
 }
 
-/// A resource: its type and its properties in both backends.
-pub trait Resource: Any {
+/// A resource: its type and its properties in both backends, which are rendered at the same time.
+pub trait Resource: Any + Send + Sync {
     /// Its types.
     fn types(&self) -> Types;
 

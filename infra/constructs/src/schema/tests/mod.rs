@@ -5,7 +5,7 @@ mod packs;
 mod references;
 mod terraform;
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::tree::{Access, Attribute, NodeRef, Properties, Reference, Text, Value
 const BACKENDS: [Backend; 2] = [Backend::Terraform, Backend::CloudFormation];
 const KINDS: [Kind; 4] = [Kind::Resource, Kind::Data, Kind::Ephemeral, Kind::Provider];
 
-fn schema(name: &str) -> Rc<Schema> {
+fn schema(name: &str) -> Arc<Schema> {
     let backend = if name.contains("::") { Backend::CloudFormation } else { Backend::Terraform };
     let schemas = Schemas::new(backend);
     schemas.find(Kind::Resource, name).unwrap()

@@ -8,7 +8,7 @@ const NODE: NodeRef = NodeRef { stack: 0, index: 0 };
 struct AllTo(&'static str);
 
 impl References for AllTo {
-    fn schema_of(&self, _: Reference) -> Option<Rc<Schema>> {
+    fn schema_of(&self, _: Reference) -> Option<Arc<Schema>> {
         Some(schema(self.0))
     }
 }
