@@ -23,9 +23,14 @@ const NAME: &str = "/:";
 pub(super) struct Pattern(Vec<Step>);
 
 impl Pattern {
+    /// Empty, with room for an ARN of usual length.
+    fn with_room() -> Self {
+        Self(Vec::with_capacity(96))
+    }
+
     /// The ARNs of a resource type.
     pub(super) fn of_type(resource: &ResourceType) -> Self {
-        let mut pattern = Self::default();
+        let mut pattern = Self::with_room();
         let last = resource.format.rfind("${");
         pattern.push_template(resource.format, |start, name| match name {
             "Partition" | "Region" | "Account" => NAME,
@@ -37,7 +42,7 @@ impl Pattern {
 
     /// What a resource in a policy stands for. `template` gives what is known of a reference.
     pub(super) fn of_text(text: &Text, template: &dyn Fn(&Part) -> Option<String>) -> Self {
-        let mut pattern = Self::default();
+        let mut pattern = Self::with_room();
         if text.is_expression() {
             pattern.0.push(Step::Any(""));
             return pattern;
@@ -62,10 +67,17 @@ impl Pattern {
 
     /// Whether some text fits both.
     pub(super) fn meets(&self, other: &Self) -> bool {
+        // Most start with the same letters, and differ by letters where they differ.
+        let same = self.0.iter().zip(&other.0).take_while(|(one, other)| one == other && !one.is_gap()).count();
+        if let (Some(Step::Char(one)), Some(Step::Char(other))) = (self.0.get(same), other.0.get(same))
+            && one != other
+        {
+            return false;
+        }
         // Every pair of places that can be reached without having read different texts.
         let width = other.0.len() + 1;
         let mut seen = vec![false; (self.0.len() + 1) * width];
-        let mut open = vec![(0, 0)];
+        let mut open = vec![(same, same)];
         while let Some((left, right)) = open.pop() {
             if std::mem::replace(&mut seen[left * width + right], true) {
                 continue;
@@ -122,6 +134,10 @@ impl Pattern {
 }
 
 impl Step {
+    fn is_gap(self) -> bool {
+        !matches!(self, Self::Char(_))
+    }
+
     /// Whether some character fits both; neither is [`Step::Any`].
     fn overlaps(self, other: Self) -> bool {
         match (self, other) {

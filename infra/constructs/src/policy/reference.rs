@@ -84,9 +84,8 @@ impl Service {
 
     /// An action by its name, in any case.
     pub fn action(&self, name: &str) -> Option<Action> {
-        let lower = |name: &str| name.to_ascii_lowercase();
-        let wanted = lower(name);
-        let found = self.actions.binary_search_by(|(known, _)| lower(known).cmp(&wanted)).ok()?;
+        let wanted = name.as_bytes();
+        let found = self.actions.binary_search_by(|(known, _)| lower(known.as_bytes()).cmp(lower(wanted))).ok()?;
         let (name, rest) = self.actions[found];
         let mut fields = rest.split('\t');
         Some(Action {
@@ -113,17 +112,29 @@ impl Service {
     }
 
     fn parse(name: &'static str, text: &'static str) -> Option<Self> {
-        let mut sections = text.split("\n\n");
-        let mut lines = || sections.next().map(|section| section.lines().filter(|line| !line.is_empty()));
-        let resources = lines()?.filter_map(|line| {
+        let mut lines = text.lines();
+        let resources = section(&mut lines).filter_map(|line| {
             let (name, rest) = line.split_once('\t')?;
             let (format, tail_excludes) = rest.split_once('\t')?;
             Some(ResourceType { name, format, tail_excludes })
         });
-        let keys = lines()?.filter_map(|line| line.split_once('\t')).map(|(name, kind)| Key { name, kind });
-        let actions = lines()?.filter_map(|line| line.split_once('\t'));
-        Some(Self { name, resources: resources.collect(), keys: keys.collect(), actions: actions.collect() })
+        let resources = resources.collect();
+        let keys = section(&mut lines).filter_map(|line| line.split_once('\t')).map(|(name, kind)| Key { name, kind });
+        let keys = keys.collect();
+        let actions = section(&mut lines).filter_map(|line| line.split_once('\t')).collect();
+        Some(Self { name, resources, keys, actions })
     }
+}
+
+fn lower(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter().map(u8::to_ascii_lowercase)
+}
+
+/// The lines up to the next empty one. A section without lines is an empty line of its own.
+fn section<'a>(lines: &mut impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let first = lines.next().filter(|line| !line.is_empty());
+    let filled = first.is_some();
+    first.into_iter().chain(lines.take_while(move |line| filled && !line.is_empty()))
 }
 
 /// The items at the given line numbers: `0,2?`.

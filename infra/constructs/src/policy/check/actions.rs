@@ -137,13 +137,14 @@ fn wildcard(subject: &Subject<'_>, service: &Service, action: &str) -> Result<()
     let prefix = service.name();
     let pattern = Pattern::of_wildcard(&action.to_ascii_lowercase());
     let meets = |name: &&str| pattern.meets(&Pattern::of_wildcard(&name.to_ascii_lowercase()));
-    let names: Vec<_> = service.action_names().filter(meets).map(|name| format!("{prefix}:{name}")).collect();
-    if names.is_empty() {
+    let mut matching = service.action_names().filter(meets).peekable();
+    if matching.peek().is_none() {
         return Err(format!("`{prefix}:{action}` matches no action"));
     }
     if subject.denies() || is_key_administration(subject, prefix, action) {
         return Ok(());
     }
+    let names: Vec<_> = matching.map(|name| format!("{prefix}:{name}")).collect();
     Err(format!("`{prefix}:{action}` allows more than is said; name the actions: {}", some_of(&names, 6)))
 }
 
