@@ -18,6 +18,8 @@ const MOST_RESOURCES: usize = 500;
 #[derive(Default)]
 pub(super) struct Template {
     resources: BTreeMap<String, String>,
+    /// Room to write a resource in, kept so that it grows once.
+    room: String,
 }
 
 impl Template {
@@ -44,9 +46,9 @@ impl Template {
     }
 
     fn insert(&mut self, context: &Context<'_>, name: String, body: &Properties) {
-        let mut text = String::new();
-        json::write_object(&mut text, body, 2, &CloudFormation(context));
-        self.resources.insert(name, text);
+        self.room.clear();
+        json::write_object(&mut self.room, body, 2, &CloudFormation(context));
+        self.resources.insert(name, self.room.clone());
     }
 
     pub(super) fn finish(mut self, context: &Context<'_>, exports: &[Reference]) -> File {
@@ -207,7 +209,10 @@ impl Sub {
         match piece {
             Piece::Literal(literal) => {
                 // `${!` is a literal `${`. In a string without references it is never read, see `write`.
-                let literal = literal.replace("${", "${!");
+                let literal = match literal.contains('{') {
+                    true => Cow::Owned(literal.replace("${", "${!")),
+                    false => Cow::Borrowed(*literal),
+                };
                 if in_document { json::write_escaped(inner, &literal) } else { inner.push_str(&literal) }
             }
             Piece::Pseudo(pseudo) => {

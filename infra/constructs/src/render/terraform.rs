@@ -37,6 +37,8 @@ type Blocks = BTreeMap<&'static str, BTreeMap<String, BTreeMap<String, String>>>
 pub(super) struct Files {
     blocks: BTreeMap<String, Blocks>,
     providers: BTreeSet<&'static str>,
+    /// Room to write a block in, kept so that it grows once.
+    room: String,
 }
 
 impl Files {
@@ -61,13 +63,13 @@ impl Files {
         if let Some((provider, _)) = PROVIDERS.iter().find(|(provider, _)| *provider == first_word) {
             self.providers.insert(provider);
         }
-        let mut text = String::new();
-        json::write_object(&mut text, body, 3, &Terraform(context));
+        self.room.clear();
+        json::write_object(&mut self.room, body, 3, &Terraform(context));
         let kinds = self.blocks.entry(file.to_owned()).or_default().entry(keyword).or_default();
         if !kinds.contains_key(kind) {
             kinds.insert(kind.to_owned(), BTreeMap::new());
         }
-        kinds.get_mut(kind).expect("just inserted").insert(name.to_owned(), text);
+        kinds.get_mut(kind).expect("just inserted").insert(name.to_owned(), self.room.clone());
     }
 
     /// The files of the stack, when all its nodes were added. `exports` are what later stacks take from it.
@@ -278,7 +280,8 @@ impl Dialect for Terraform<'_, '_> {
 
 /// Writes a literal so that Terraform reads it back as it is: `${` and `%{` would start a template.
 fn write_literal(out: &mut String, literal: &str) {
-    if literal.contains("${") || literal.contains("%{") {
+    let may_open = literal.contains('{');
+    if may_open && (literal.contains("${") || literal.contains("%{")) {
         json::write_escaped(out, &literal.replace("${", "$${").replace("%{", "%%{"));
     } else {
         json::write_escaped(out, literal);

@@ -132,7 +132,7 @@ impl App {
     /// # Panics
     /// At the 65 537th stack.
     pub fn stack(&mut self, name: &str) -> &mut Stack {
-        if let Some(index) = self.stacks.iter().position(|stack| stack.name == name) {
+        if let Some(index) = self.stacks.iter().rposition(|stack| stack.name == name) {
             return &mut self.stacks[index];
         }
         let id = u16::try_from(self.stacks.len()).expect("fewer than 65 536 stacks");
