@@ -20,6 +20,7 @@ pub struct TableRef {
 const ARN: Attribute = Attribute::arn("arn", Access::GetAtt("Arn"));
 const NAME: Attribute = Attribute::name("name", Access::Ref);
 const STREAM_ARN: Attribute = Attribute::arn("stream_arn", Access::GetAtt("StreamArn"));
+const STREAM_LABEL: Attribute = Attribute::name("stream_label", Access::GetAtt("StreamLabel"));
 
 impl TableRef {
     /// The table's ARN.
@@ -175,7 +176,7 @@ impl ExistingTable {
         self
     }
 
-    /// It has a stream, which Terraform looks up and CloudFormation asks for.
+    /// It has a stream, whose label Terraform looks up and CloudFormation asks for.
     pub fn streaming(self) -> ExistingStreamingTable {
         ExistingStreamingTable(self)
     }
@@ -185,12 +186,21 @@ impl Construct for ExistingTable {
     type Handle = TableRef;
 
     fn build(self, stack: &mut Stack) -> TableRef {
-        let arn = Text::from("arn:") + Pseudo::Partition + ":dynamodb:" + Pseudo::Region + ":" + Pseudo::Account;
-        let lookup = Lookup::new("aws_dynamodb_table", "AWS::DynamoDB::Table")
+        TableRef { node: self.lookup().build(stack), key: self.key, indexed: self.indexed }
+    }
+}
+
+impl ExistingTable {
+    fn lookup(&self) -> Lookup {
+        Lookup::new("aws_dynamodb_table", "AWS::DynamoDB::Table")
             .by("name", &self.name)
             .known(NAME, &self.name)
-            .known(ARN, arn + ":table/" + &self.name);
-        TableRef { node: lookup.build(stack), key: self.key, indexed: self.indexed }
+            .known(ARN, self.arn())
+    }
+
+    fn arn(&self) -> Text {
+        let tables = Text::from("arn:") + Pseudo::Partition + ":dynamodb:" + Pseudo::Region + ":" + Pseudo::Account;
+        tables + ":table/" + &self.name
     }
 }
 
@@ -202,6 +212,10 @@ impl Construct for ExistingStreamingTable {
     type Handle = StreamingTableRef;
 
     fn build(self, stack: &mut Stack) -> StreamingTableRef {
-        StreamingTableRef(self.0.build(stack))
+        // A stream's ARN is its table's and a label; the label is all that has to be found out.
+        let latest = stack.add("Latest", self.0.clone());
+        let stream = self.0.arn() + "/stream/" + Ref::<Name>::new(latest.node, STREAM_LABEL);
+        let node = self.0.lookup().known(STREAM_ARN, stream).build(stack);
+        StreamingTableRef(TableRef { node, key: self.0.key, indexed: self.0.indexed })
     }
 }
