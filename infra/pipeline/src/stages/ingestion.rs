@@ -22,7 +22,7 @@ use constructs::{
 use settings::{BakedImage, Feed, Network, Settings};
 
 use super::{
-    SharedRef, id,
+    SharedRef, for_logs, id,
     machine::{Binary, secret_name},
     own_key_for,
 };
@@ -54,7 +54,9 @@ impl Construct for Ingestion<'_> {
     type Handle = IngestionRef;
 
     fn build(self, stack: &mut Stack) -> IngestionRef {
-        let key = own_key_for(stack, self.settings, "Encrypts the news, the feeds' credentials and the disks", &[]);
+        let what = "Encrypts the news, the feeds' credentials and the disks";
+        let services = |key| for_logs(key, self.settings).for_auto_scaling();
+        let key = own_key_for(stack, self.settings, what, services);
         let news = stack.add("News", self.news(key));
         stack.output("StreamName", news.name()).describe("Where the ingester puts items");
         if let Some(network) = self.shared.network {
@@ -83,7 +85,12 @@ impl Ingestion<'_> {
         let object = self.shared.upload(stack, "IngesterCode", self.binary);
         let binary = Binary { bucket: self.shared.code, asset: self.binary };
         let kept = Days(settings.monitoring.log_retention_days.into());
-        let logs = stack.add("Logs", LogGroup::new().retention(kept).named(log_group_name(settings)));
+        let logs = LogGroup::new().retention(kept).named(log_group_name(settings));
+        let logs = match key {
+            Some(key) => logs.encrypted_by(key),
+            None => logs,
+        };
+        let logs = stack.add("Logs", logs);
         let role = stack.add("Ingester", Role::of(Service::EC2).description("The machine that reads the feeds"));
         let secrets = self.add_secrets(stack, key);
         self.grant(stack, role, news, logs, secrets);
@@ -273,12 +280,16 @@ impl Construct for Baked<'_> {
             settings::Architecture::X86 => ParentImage::amazon_linux_2023_x86_64(),
             settings::Architecture::Arm => ParentImage::amazon_linux_2023_arm64(),
         };
-        let recipe = stack.add("Recipe", ImageRecipe::based_on(parent, version).with(component));
+        let kept = Days(settings.monitoring.log_retention_days.into());
+        let recipe = ImageRecipe::based_on(parent, version).with(component).logs_kept(kept);
+        let here = Distribution::here().named(format!("{}-ingester", settings.name));
+        let (recipe, here) = match self.key {
+            Some(key) => (recipe.encrypted_by(key).logs_encrypted_by(key), here.encrypted_by(key)),
+            None => (recipe, here),
+        };
+        let recipe = stack.add("Recipe", recipe);
         let infrastructure = self.infrastructure(stack);
-        let distribution = DistributionConfiguration::of(
-            Distribution::here().named(format!("{}-ingester-{{{{ imagebuilder:buildDate }}}}", settings.name)),
-        );
-        let distribution = stack.add("Distribution", distribution);
+        let distribution = stack.add("Distribution", DistributionConfiguration::of(here));
         let schedule = Schedule::cron(cron_fields(&self.baked.schedule).to_owned());
         let pipeline = ImagePipeline::of(recipe, infrastructure).distributed(distribution).scheduled(schedule);
         stack.add("Pipeline", pipeline);
