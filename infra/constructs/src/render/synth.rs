@@ -1,6 +1,10 @@
 //! From an app to files: render, check, and report every problem.
 
-use std::{collections::BTreeMap, panic::resume_unwind, thread};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    panic::resume_unwind,
+    thread,
+};
 
 use super::{
     checks,
@@ -82,7 +86,6 @@ fn renderings(app: &App, names: &Names, format: Format) -> [Rendering; 2] {
 fn render(app: &App, names: &Names, backend: Backend, format: Format) -> Rendering {
     let Rendering { mut files, mut problems } = Rendering::default();
     let mut exports = Exports::default();
-    let mut known = BTreeMap::new();
     // A stack takes from those before it, so from the last to the first every export is known in time.
     for stack in app.stacks.iter().rev() {
         let context = Context::new(app, stack, names, backend);
@@ -97,22 +100,26 @@ fn render(app: &App, names: &Names, backend: Backend, format: Format) -> Renderi
             exports.entry(reference.node.stack).or_default().insert(key, reference);
         }
         problems.extend(uses.problems);
-        problems.extend(uses.named.into_iter().filter_map(|name| taken(&mut known, (stack, &app.stacks), name)));
+        problems.extend(taken(uses.named));
         problems.extend(circle(&uses.edges, stack.nodes.len()).map(|circle| circle_problem(stack, &circle)));
     }
     Rendering { files, problems }
 }
 
-/// What has its name already, from the last stack to the first.
-fn taken(
-    known: &mut BTreeMap<(String, String), (String, u16)>,
-    (stack, all): (&Stack, &[Stack]),
-    (kind, name, path): Named,
-) -> Option<Problem> {
-    let (other, of) = known.insert((kind, name.clone()), (path.clone(), stack.id))?;
-    let elsewhere = if of == stack.id { String::new() } else { format!(" of the stack `{}`", all[of as usize].name) };
-    let message = format!("the name `{name}` is taken by `{other}`{elsewhere}; an account has it once in a region");
-    Some(Problem { path, property: String::new(), message })
+/// Names that are there twice. Other stacks may be other accounts', so each is looked at alone.
+fn taken(named: Vec<Named>) -> impl Iterator<Item = Problem> {
+    let mut known = BTreeMap::new();
+    named.into_iter().filter_map(move |(kind, name, path)| match known.entry((kind, name)) {
+        Entry::Vacant(slot) => {
+            slot.insert(path);
+            None
+        }
+        Entry::Occupied(first) => {
+            let ((_, name), other): (&(String, String), &String) = (first.key(), first.get());
+            let message = format!("the name `{name}` is taken by `{other}`; an account has it once in a region");
+            Some(Problem { path, property: String::new(), message })
+        }
+    })
 }
 
 fn circle_problem(stack: &Stack, circle: &[u32]) -> Problem {

@@ -201,17 +201,6 @@ const APPS: &[AppCase] = &[
         ],
     ),
     (
-        "one name in two stacks",
-        || {
-            let mut app = App::new("newsloom");
-            app.stack("ingestion").add("News", Stream::on_demand());
-            app.stack("enrichment").add("News", Stream::on_demand());
-            app
-        },
-        Format::All,
-        &["News: the name `newsloom-news` is taken by `News` of the stack `enrichment`"],
-    ),
-    (
         "another partition's ARN in China",
         || {
             let mut app = App::new("newsloom").region("cn-north-1");
