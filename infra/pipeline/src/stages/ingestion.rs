@@ -224,7 +224,7 @@ impl Ingestion<'_> {
             None => group,
         };
         let group = stack.add("Machine", group);
-        for way in ways_out(&self.settings.network, network) {
+        for way in ways_out(stack, &self.settings.network, network) {
             stack.depends(group, way);
         }
         if let Some(policy) = stack.policy_of(role) {
@@ -243,11 +243,8 @@ fn is_private(network: &Network) -> bool {
 }
 
 /// What leads from the machine to the internet: it installs what it runs as it starts.
-fn ways_out(settings: &Network, network: NetworkRef) -> Vec<NodeRef> {
-    match is_private(settings) {
-        true => network.private_ways_out().collect(),
-        false => network.public_ways_out().collect(),
-    }
+fn ways_out(stack: &Stack, settings: &Network, network: NetworkRef) -> Vec<NodeRef> {
+    if is_private(settings) { network.private_ways_out(stack) } else { network.public_ways_out(stack) }
 }
 
 /// May read the recording that a feed replays, where that is in S3.
@@ -361,7 +358,7 @@ impl Baked<'_> {
     fn version(&self) -> String {
         let parts = [
             self.binary.asset.sha256.as_bytes(),
-            self.binary.static_part().as_bytes(),
+            Binary::UNIT.as_bytes(),
             self.settings.architecture.name().as_bytes(),
             &[u8::from(self.key.is_some())],
         ];
@@ -392,7 +389,7 @@ impl Baked<'_> {
             None => infrastructure,
         };
         let infrastructure = stack.add("Infrastructure", infrastructure);
-        for way in ways_out(&settings.network, network) {
+        for way in ways_out(stack, &settings.network, network) {
             stack.depends(infrastructure, way);
         }
         infrastructure

@@ -60,6 +60,9 @@ pub(super) struct Binary<'a> {
 }
 
 impl Binary<'_> {
+    /// What an image holds beside the binary.
+    pub(super) const UNIT: &'static str = UNIT;
+
     /// Copies it, compares its checksum, and only then puts it in its place. It tries for ten minutes: new
     /// rights and routes take a while to be known everywhere, and nobody starts this a second time.
     fn installation(&self) -> Text {
@@ -74,11 +77,6 @@ impl Binary<'_> {
             + "cat > /etc/systemd/system/newsloom-ingester.service <<'UNIT'\n"
             + UNIT
             + "UNIT\nsystemctl daemon-reload\n"
-    }
-
-    /// What an image holds beside the binary.
-    pub(super) fn static_part(&self) -> &'static str {
-        UNIT
     }
 
     /// What a machine runs when it starts: the installation, unless its image has it, and the configuration.

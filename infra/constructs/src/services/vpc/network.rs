@@ -6,7 +6,7 @@ use super::{
     ExistingNetwork, FlowLogs, digest,
     flow_logs::FlowLog,
     parts::{DefaultGroup, Vpc},
-    tiers::{Parts, ways_out},
+    tiers::Parts,
 };
 use crate::tree::{Access, Attribute, Construct, Handle, Id, NodeRef, Other, Pseudo, Ref, Stack, Text};
 
@@ -14,8 +14,6 @@ use crate::tree::{Access, Attribute, Construct, Handle, Id, NodeRef, Other, Pseu
 pub(super) const MOST_ZONES: usize = 6;
 /// The most route tables a network has: one for each private subnet, and one for the public ones.
 pub(super) const MOST_TABLES: usize = MOST_ZONES + 1;
-/// The most routes and associations that lead out of the subnets of one kind.
-const MOST_WAYS: usize = 2 * MOST_ZONES;
 
 /// A network with a private subnet in each zone, and public ones where they are asked for.
 ///
@@ -177,8 +175,6 @@ impl Construct for Network {
             private: few(private.iter().map(|tier| tier.subnet)),
             public: few(public.iter().map(|tier| tier.subnet)),
             tables: few(private.iter().map(|tier| tier.table).chain(public.first().map(|tier| tier.table))),
-            private_ways: few(ways_out(&private)),
-            public_ways: few(ways_out(&public)),
         }
     }
 }
@@ -193,8 +189,6 @@ pub struct NetworkRef {
     pub(super) private: Few<MOST_ZONES>,
     pub(super) public: Few<MOST_ZONES>,
     pub(super) tables: Few<MOST_TABLES>,
-    pub(super) private_ways: Few<MOST_WAYS>,
-    pub(super) public_ways: Few<MOST_WAYS>,
 }
 
 /// A list short enough to be `Copy`.
@@ -243,14 +237,27 @@ impl NetworkRef {
 
     /// What leads out of the private subnets: routes to a NAT gateway, and what gives them to the subnets.
     /// Nothing refers to these, so what needs the internet as it starts has to wait for them, with
-    /// `stack.depends`; and on removal they wait for it. Empty for an existing network.
-    pub fn private_ways_out(self) -> impl Iterator<Item = NodeRef> {
-        self.private_ways.into_iter().flatten()
+    /// `stack.depends`; and on removal they wait for it. None for an existing network, or another stack's.
+    pub fn private_ways_out(self, stack: &Stack) -> Vec<NodeRef> {
+        self.ways_out(stack, "Private")
     }
 
     /// The same for the public subnets, which lead to the internet gateway.
-    pub fn public_ways_out(self) -> impl Iterator<Item = NodeRef> {
-        self.public_ways.into_iter().flatten()
+    pub fn public_ways_out(self, stack: &Stack) -> Vec<NodeRef> {
+        self.ways_out(stack, "Public")
+    }
+
+    fn ways_out(self, stack: &Stack, tier: &str) -> Vec<NodeRef> {
+        let Some(network) = stack.path_of(self.node) else { return Vec::new() };
+        let part = |part: String| stack.find(&format!("{network}/{part}"));
+        let each = |what: &str| (1..=MOST_ZONES).filter_map(|zone| part(format!("{tier}{zone}{what}"))).collect();
+        let mut ways: Vec<NodeRef> = each("Route");
+        ways.extend(part(format!("{tier}Route")));
+        if !ways.is_empty() {
+            let associations: Vec<NodeRef> = each("Association");
+            ways.extend(associations);
+        }
+        ways
     }
 
     /// How many zones it spreads over.
@@ -322,8 +329,8 @@ mod tests {
             let stack = app.stack("test");
             let network = stack.add("Network", network);
             let named = |node| stack.path_of(node).unwrap_or_default().trim_start_matches("Network/").to_owned();
-            let private: Vec<String> = network.private_ways_out().map(named).collect();
-            let public: Vec<String> = network.public_ways_out().map(named).collect();
+            let private: Vec<String> = network.private_ways_out(stack).into_iter().map(named).collect();
+            let public: Vec<String> = network.public_ways_out(stack).into_iter().map(named).collect();
             (private.join(" "), public.join(" "))
         };
         let public = "PublicRoute Public1Association Public2Association".to_owned();
