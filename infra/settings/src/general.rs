@@ -67,6 +67,10 @@ pub struct Settings {
     #[serde(default)]
     pub encryption: Encryption,
 
+    /// Where packages are put for AWS to take.
+    #[serde(default)]
+    pub code: Code,
+
     /// Feeds → Kinesis.
     pub ingestion: Ingestion,
 
@@ -214,6 +218,17 @@ pub struct S3Backend {
     pub kms_key_arn: Option<String>,
 }
 
+/// Where packages are put for AWS to take: functions' zips, and the ingester.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Code {
+    /// A bucket that exists already, in the environment's region. Left out: one is made.
+    /// CloudFormation can't make a bucket, have it filled and make a function from it in one go: give a
+    /// bucket, or a stack to each stage.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
+    pub bucket: Option<String>,
+}
+
 /// Who keeps the keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -221,8 +236,8 @@ pub struct Encryption {
     /// Keys of your own in KMS, rotated each year, whose use CloudTrail records and you can revoke.
     /// About one US dollar a month for each, and for requests. Otherwise AWS's own keys.
     pub customer_managed: bool,
-    /// A key that exists already, an ARN; it must allow this account's services. Left out: a new
-    /// one is made. Only with `customer_managed = true`.
+    /// A key that exists already, an ARN; its policy must let in this account, CloudWatch and, for the
+    /// ingester's disk, the account's role `AWSServiceRoleForAutoScaling`. Left out: new ones are made. Only with `customer_managed = true`.
     #[schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"))]
     pub key_arn: Option<String>,
     /// How many days a key that was deleted can be had back, 7 to 30.

@@ -25,7 +25,7 @@ pub use enrichment::{
 };
 pub use feeds::{Alpaca, Authentication, Feed, Filter, Lseg, LsegDeployed, Replay, Rss};
 pub use function::{Function, LogLevel, Trigger};
-pub use general::{Architecture, Encryption, Layout, Partition, Removal, S3Backend, Settings, Terraform};
+pub use general::{Architecture, Code, Encryption, Layout, Partition, Removal, S3Backend, Settings, Terraform};
 pub use ingestion::{BakedImage, Image, ImageById, Ingestion, Instance, PublicImage, Stream};
 pub use monitoring::{Monitoring, Thresholds};
 pub use network::{ExistingNetwork, Network, NewNetwork, Zones};

@@ -15,6 +15,8 @@ pub use document::{Document, Grant};
 pub use question::{Verdict, covers, may, touches};
 pub use statement::{Condition, Effect, Principal, Statement};
 
+pub(crate) use check::{action_problem, service_problem};
+
 use crate::tree::NodeRef;
 
 /// What a resource that grants rights says, for the permission matrix and for questions.

@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 use super::context::Context;
 use crate::{
     policy::{self, Use},
+    rules,
     schema::{self, Kind, Schema, TagForm},
     tree::{Arn, Backend, Block, Body, Kind as _, Node, Part, Properties, Reference, Resource, Text, Types, Value},
 };
@@ -40,16 +41,43 @@ pub(super) fn kind(block: Block) -> Kind {
 /// `Raw`.
 pub(super) fn policies(context: &Context<'_>, resource: &dyn Resource, name: &str, properties: &Properties) {
     for (property, value) in properties.iter() {
-        if !may_hold_document(value) {
-            continue;
-        }
+        let place = || format!("{name}.{property}");
+        policies_in(context, resource, (name, property), &place, value);
+    }
+}
+
+/// A document is a property itself, or in a block: a role's inline policies.
+fn policies_in(
+    context: &Context<'_>,
+    resource: &dyn Resource,
+    (name, property): (&str, &str),
+    place: &dyn Fn() -> String,
+    value: &Value,
+) {
+    if may_hold_document(value) {
         let role = match resource.permissions() {
             Some(permissions) => permissions.role,
             None => Use::of(name, property),
         };
         for finding in policy::check(value, role, &|reference| arn(context, reference)) {
-            context.problem(format!("{name}.{property}"), finding.to_string());
+            context.problem(place(), finding.to_string());
         }
+        return;
+    }
+    match value {
+        Value::Map(inside) => {
+            for (property, value) in inside.iter() {
+                let place = || format!("{}.{property}", place());
+                policies_in(context, resource, (name, property), &place, value);
+            }
+        }
+        Value::List(items) => {
+            for (index, value) in items.iter().enumerate() {
+                let place = || format!("{}[{index}]", place());
+                policies_in(context, resource, (name, property), &place, value);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -87,6 +115,57 @@ fn template(text: &Text) -> String {
         Part::Reference(_) => "${Name}".to_owned(),
     };
     text.parts().iter().map(part).collect()
+}
+
+/// Checks what AWS asks beyond the schemas. Where the construct found something itself, it said it better.
+pub(super) fn rules(context: &Context<'_>, node: &Node, name: &str, properties: &Properties) {
+    let said = context.stack.problems.iter().any(|problem| problem.path == node.path && problem.property.is_empty());
+    if said {
+        return;
+    }
+    let own = rules::name_of(name).and_then(|property| properties.get(property));
+    if let (Some(Value::Text(text)), None) = (own, node.provider)
+        && let Some(own) = text.literal()
+    {
+        context.uses.borrow_mut().named.push((name.to_owned(), own.to_owned(), node.path.clone()));
+    }
+    for finding in rules::check(name, properties, &Known(context)) {
+        context.problem(format!("{name}.{}", finding.path), finding.message);
+    }
+}
+
+impl rules::Surroundings for Known<'_, '_> {
+    fn type_of(&self, reference: Reference) -> Option<String> {
+        type_of(self.0, reference).map(|(_, name)| name.into_owned())
+    }
+
+    fn literal(&self, reference: Reference, property: &str) -> Option<String> {
+        let Body::Resource(resource) = self.body(reference) else { return None };
+        let properties = match self.0.backend {
+            Backend::Terraform => resource.terraform(),
+            Backend::CloudFormation => resource.cloudformation(),
+        };
+        match properties.get(property)? {
+            Value::Text(text) => text.literal().map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    fn trusts(&self, reference: Reference, service: &str) -> Option<bool> {
+        let Body::Resource(resource) = self.body(reference) else { return None };
+        let permissions = resource.permissions().filter(|permissions| permissions.role == Use::Trust)?;
+        Some(permissions.document.assumable_by(service))
+    }
+
+    fn path(&self, reference: Reference) -> String {
+        self.0.stack_of(reference.node).nodes[reference.node.index as usize].path.clone()
+    }
+}
+
+impl<'a> Known<'_, 'a> {
+    fn body(&self, reference: Reference) -> &'a Body {
+        &self.0.stack_of(reference.node).nodes[reference.node.index as usize].body
+    }
 }
 
 /// Tells the checker what references are to.

@@ -88,7 +88,12 @@ pub(super) struct Uses {
     /// Which node refers to which, both of this stack.
     pub(super) edges: Vec<(u32, u32)>,
     pub(super) problems: Vec<Problem>,
+    /// Names that may be there once.
+    pub(super) named: Vec<Named>,
 }
+
+/// A type, a name of it, and the path of what has it.
+pub(super) type Named = (String, String, String);
 
 pub(super) struct Context<'a> {
     pub(super) app: &'a App,

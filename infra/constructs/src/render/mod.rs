@@ -4,6 +4,7 @@ mod checks;
 mod cloudformation;
 mod context;
 mod json;
+mod literals;
 mod output;
 mod synth;
 mod terraform;

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, panic::resume_unwind, thread};
 use super::{
     checks,
     cloudformation::Template,
-    context::{Context, Import, Names, circle},
+    context::{Context, Import, Named, Names, circle},
+    literals,
     output::{File, Rendered},
     terraform::{self, Files},
 };
@@ -41,6 +42,7 @@ impl App {
     /// service authorization reference say of the result.
     pub fn synth(&self, format: Format) -> Result<Rendered, Problems> {
         let mut problems: Vec<Problem> = self.problems().cloned().collect();
+        problems.extend(self.problems_of_the_whole());
         let names = Names::of(self);
         for stack in &self.stacks {
             problems.extend(names.collisions(stack));
@@ -80,6 +82,7 @@ fn renderings(app: &App, names: &Names, format: Format) -> [Rendering; 2] {
 fn render(app: &App, names: &Names, backend: Backend, format: Format) -> Rendering {
     let Rendering { mut files, mut problems } = Rendering::default();
     let mut exports = Exports::default();
+    let mut known = BTreeMap::new();
     // A stack takes from those before it, so from the last to the first every export is known in time.
     for stack in app.stacks.iter().rev() {
         let context = Context::new(app, stack, names, backend);
@@ -94,9 +97,22 @@ fn render(app: &App, names: &Names, backend: Backend, format: Format) -> Renderi
             exports.entry(reference.node.stack).or_default().insert(key, reference);
         }
         problems.extend(uses.problems);
+        problems.extend(uses.named.into_iter().filter_map(|name| taken(&mut known, (stack, &app.stacks), name)));
         problems.extend(circle(&uses.edges, stack.nodes.len()).map(|circle| circle_problem(stack, &circle)));
     }
     Rendering { files, problems }
+}
+
+/// What has its name already, from the last stack to the first.
+fn taken(
+    known: &mut BTreeMap<(String, String), (String, u16)>,
+    (stack, all): (&Stack, &[Stack]),
+    (kind, name, path): Named,
+) -> Option<Problem> {
+    let (other, of) = known.insert((kind, name.clone()), (path.clone(), stack.id))?;
+    let elsewhere = if of == stack.id { String::new() } else { format!(" of the stack `{}`", all[of as usize].name) };
+    let message = format!("the name `{name}` is taken by `{other}`{elsewhere}; an account has it once in a region");
+    Some(Problem { path, property: String::new(), message })
 }
 
 fn circle_problem(stack: &Stack, circle: &[u32]) -> Problem {
@@ -120,6 +136,8 @@ fn render_terraform(context: &Context<'_>, exports: &[Reference]) -> Vec<File> {
         checks::add_tags(context, described, resource, &mut arguments);
         checks::properties(context, &types, &arguments);
         checks::policies(context, resource, &types.terraform, &arguments);
+        literals::check(context, &types.terraform, &arguments, true);
+        checks::rules(context, described, &types.terraform, &arguments);
         terraform::meta_arguments(context, described, resource.is_stateful(), &mut arguments);
         files.add(context, node, &types, arguments);
     });
@@ -137,9 +155,12 @@ fn render_cloudformation(context: &Context<'_>, format: Format, exports: &[Refer
         let mut properties = overridden(context, described, resource.cloudformation());
         checks::add_tags(context, described, resource, &mut properties);
         checks::properties(context, &types, &properties);
-        // A policy that both backends have was checked with Terraform's rendering, unless it was changed here.
+        checks::rules(context, described, &types.cloudformation, &properties);
+        // A policy, or an ARN, that both backends have was checked with Terraform's rendering, unless it was changed here.
         let overridden = described.overrides.iter().any(|change| change.backend == Backend::CloudFormation);
-        if format == Format::CloudFormation || types.terraform.is_empty() || overridden {
+        let alone = format == Format::CloudFormation || types.terraform.is_empty() || overridden;
+        literals::check(context, &types.cloudformation, &properties, alone);
+        if alone {
             checks::policies(context, resource, &types.cloudformation, &properties);
         }
         template.add(context, node, resource, properties);

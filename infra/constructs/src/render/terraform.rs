@@ -421,6 +421,7 @@ fn provider_settings(context: &Context<'_>) -> String {
         for (name, value) in settings.iter() {
             one.insert(name.to_owned(), value.clone());
         }
+        checks::against(context, Kind::Provider, "aws", &one);
         configurations.push(Value::Map(one.set_some("default_tags", tags.clone())));
     }
     let aws = if configurations.len() == 1 { configurations.remove(0) } else { Value::List(configurations) };

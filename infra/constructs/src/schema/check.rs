@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     Backend, Kind, References,
-    references::Judge,
+    references::{Judge, only_arns},
     relations,
     shape::{List, Number, Object, Property, Schema, Shape, Text},
     words,
@@ -275,6 +275,9 @@ fn complaint(limits: &Text, literal: &str) -> Option<String> {
         return Some(format!("has {characters}; {}", words::range(limits.min, limits.max)));
     }
     let broken = limits.patterns.iter().find(|known| !known.matches(literal));
+    if broken.is_some_and(|pattern| only_arns(pattern.text())) && !literal.starts_with("arn:") {
+        return Some(format!("is {}; an ARN is needed", given()));
+    }
     if let Some(pattern) = broken {
         return Some(format!("is {}; it must match {}", given(), pattern.text()));
     }
@@ -282,15 +285,12 @@ fn complaint(limits: &Text, literal: &str) -> Option<String> {
         [only] if only == "arn" && !literal.is_empty() && !literal.starts_with("arn:") => {
             Some(format!("is {}; an ARN is needed", given()))
         }
-        [only] if only == "json" && !literal.is_empty() && !is_json(literal) => {
-            Some(format!("is {}; a JSON document is needed", given()))
+        [only] if only == "json" && !literal.is_empty() => {
+            let error = serde_json::from_str::<serde::de::IgnoredAny>(literal).err()?;
+            Some(format!("is {}; a JSON document is needed: {error}", given()))
         }
         _ => None,
     }
-}
-
-fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// Where a value is. Written out only when something is found.

@@ -140,10 +140,19 @@ fn mixed_up(place: &Place<'_>, limits: &Text, attribute: Attribute) -> Option<St
     if kind == "arn" && limits.patterns.iter().any(|pattern| refuses_arns(pattern)) {
         return Some(format!("{step} takes no ARN; the reference is one"));
     }
+    if kind == "arn" && limits.patterns.is_empty() && limits.formats.is_empty() && wants_name(place.last_name()) {
+        return Some(format!("{step} takes a name; the reference is an ARN"));
+    }
     let other = matches!(kind, "name" | "id" | "url");
     let article = if kind == "id" { "an" } else { "a" };
     (other && wants_arn(place.last_name(), limits))
         .then(|| format!("{step} takes an ARN; the reference is {article} {kind}"))
+}
+
+/// Functions and tables go by their ARN as well, wherever they go by their name.
+fn wants_name(name: &str) -> bool {
+    let either = ["function_name", "FunctionName", "table_name", "TableName"];
+    (name.ends_with("_name") || name.ends_with("Name")) && !either.contains(&name)
 }
 
 fn wants_arn(name: &str, limits: &Text) -> bool {
@@ -158,7 +167,7 @@ fn wants_arn(name: &str, limits: &Text) -> bool {
 }
 
 /// Whether a pattern begins with `arn:` in every alternative, as far as can be told.
-fn only_arns(pattern: &str) -> bool {
+pub(super) fn only_arns(pattern: &str) -> bool {
     let pattern = pattern.trim_start_matches('^').trim_end_matches('$');
     let alternatives = alternatives(pattern);
     let grouped = pattern.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));

@@ -62,7 +62,13 @@ impl Key {
 
     /// A key that is managed elsewhere, by its ARN.
     pub fn existing(arn: impl Into<Text>) -> ExistingKey {
-        ExistingKey(arn.into())
+        ExistingKey::Arn(arn.into())
+    }
+
+    /// A key that is managed elsewhere, by its alias: `alias/newsloom-ingestion-key`. Rights are on keys and not
+    /// on aliases, so Terraform looks the key up, and CloudFormation asks for its ARN.
+    pub fn existing_alias(alias: impl Into<Text>) -> ExistingKey {
+        ExistingKey::Alias(alias.into())
     }
 }
 
@@ -80,15 +86,24 @@ impl Construct for Key {
     }
 }
 
-/// See [`Key::existing`].
+/// See [`Key::existing`] and [`Key::existing_alias`].
 #[derive(Debug, Clone)]
-pub struct ExistingKey(Text);
+pub enum ExistingKey {
+    /// By its ARN.
+    Arn(Text),
+    /// By its alias.
+    Alias(Text),
+}
 
 impl Construct for ExistingKey {
     type Handle = KeyRef;
 
     fn build(self, stack: &mut Stack) -> KeyRef {
-        let lookup = Lookup::new("aws_kms_key", "AWS::KMS::Key").by("key_id", &self.0).known(ARN, &self.0);
+        let lookup = Lookup::new("aws_kms_key", "AWS::KMS::Key");
+        let lookup = match &self {
+            Self::Arn(arn) => lookup.by("key_id", arn).known(ARN, arn),
+            Self::Alias(alias) => lookup.by("key_id", alias),
+        };
         KeyRef { node: lookup.build(stack) }
     }
 }
@@ -187,11 +202,18 @@ impl Resource for Alias {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{check, problems};
+    use crate::testing::{check, check_stack, problems};
 
     #[test]
     fn renderings() {
         check("kms_key", Key::new("Encrypts the news stream"));
+        check_stack("kms_key_existing", |stack| {
+            let own = stack.add("Own", Key::existing_alias("alias/newsloom-ingestion-key"));
+            stack.output("OwnArn", own.arn());
+            let arn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+            let given = stack.add("Given", Key::existing(arn));
+            stack.output("GivenArn", given.arn());
+        });
         check("kms_key_for_a_service", Key::new("Encrypts alarms").for_service("cloudwatch.amazonaws.com"));
     }
 

@@ -214,6 +214,13 @@ impl Construct for MetricFilter {
         if self.dimensions.len() > MOST_DIMENSIONS {
             stack.problem(format!("{} dimensions; CloudWatch Logs takes up to 3", self.dimensions.len()));
         }
+        let pattern = self.pattern.trim();
+        let open = [('{', '}'), ('[', ']')];
+        if let Some((first, last)) =
+            open.into_iter().find(|(first, last)| pattern.starts_with(*first) && !pattern.ends_with(*last))
+        {
+            stack.problem(format!("the pattern `{pattern}` starts with `{first}` and doesn't end with `{last}`"));
+        }
         self.name.get_or_insert_with(|| stack.physical_name().into());
         MetricFilterRef { node: stack.resource(self) }
     }

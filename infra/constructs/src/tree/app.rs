@@ -24,6 +24,11 @@ impl Tags {
         self.0.push((path.to_owned(), key.to_owned(), value.to_owned()));
     }
 
+    /// Paths and keys.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.0.iter().map(|(path, key, _)| (path, key))
+    }
+
     /// Tags given at the top.
     pub(crate) fn top(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().filter(|(at, _, _)| at.is_empty()).map(|(_, key, value)| (key.as_str(), value.as_str()))

@@ -79,6 +79,9 @@ impl Construct for Parameter {
 
     fn build(self, stack: &mut Stack) -> ParameterRef {
         let sensitive = self.sensitive;
+        if sensitive && self.default.is_some() {
+            stack.problem("a sensitive parameter has a default, which everyone who sees the code reads; leave it out");
+        }
         ParameterRef { node: stack.record(Body::Parameter(self)), sensitive }
     }
 }
@@ -144,6 +147,14 @@ impl Construct for Lookup {
     type Handle = NodeRef;
 
     fn build(self, stack: &mut Stack) -> NodeRef {
+        for (attribute, text) in &self.known {
+            let Some(literal) = text.literal() else { continue };
+            match (attribute.kind, literal.starts_with("arn:")) {
+                ("arn", false) => stack.problem(format!("`{literal}` is no ARN, and one is needed here")),
+                ("name", true) => stack.problem(format!("`{literal}` is an ARN, and a name is needed here")),
+                _ => {}
+            }
+        }
         stack.record(Body::Lookup(self))
     }
 }
@@ -188,7 +199,37 @@ impl Construct for Module {
     type Handle = ModuleRef;
 
     fn build(self, stack: &mut Stack) -> ModuleRef {
+        self.check(stack);
         ModuleRef { node: stack.record(Body::Module(self)) }
+    }
+}
+
+impl Module {
+    fn check(&self, stack: &mut Stack) {
+        /// What Terraform itself says in a module block.
+        const OWN: [&str; 6] = ["count", "depends_on", "for_each", "providers", "source", "version"];
+        for (name, _) in self.inputs.iter().filter(|(name, _)| OWN.contains(name)) {
+            stack.problem(format!("`{name}` is no variable of a module; Terraform takes it for itself"));
+        }
+        let Some(version) = &self.version else { return };
+        if !self.is_in_a_registry() {
+            let source = &self.source;
+            stack.problem(format!("the module `{source}` has a version, and only one of a registry can; leave it out"));
+        }
+        let is_constraint = |part: &str| {
+            let number = part.trim().trim_start_matches(['=', '!', '<', '>', '~']).trim_start();
+            number.starts_with(|first: char| first.is_ascii_digit())
+        };
+        if !version.split(',').all(is_constraint) {
+            stack.problem(format!("the module's version `{version}` must be like `6.0.1` or `~> 6.0`"));
+        }
+    }
+
+    /// `namespace/name/provider`, with or without a host before it.
+    fn is_in_a_registry(&self) -> bool {
+        let parts = self.source.split("//").next().unwrap_or_default().split('/').count();
+        let elsewhere = [".", "/", "github.com/", "bitbucket.org/"].iter().any(|start| self.source.starts_with(start));
+        (3..=4).contains(&parts) && !elsewhere && !self.source.contains(':')
     }
 }
 

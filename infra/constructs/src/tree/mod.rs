@@ -10,6 +10,7 @@ mod raw;
 mod stack;
 mod text;
 mod value;
+mod whole;
 
 pub use app::{App, State};
 pub use aspect::Visit;
@@ -21,5 +22,5 @@ pub use stack::{Backend, NodeRef, Stack};
 pub use text::{Access, Arn, Attribute, Id, Kind, Name, Other, Part, Pseudo, Ref, Reference, Text, Url};
 pub use value::{Properties, Value};
 
-pub(crate) use names::{pascal, snake};
+pub(crate) use names::{nearest, pascal, snake};
 pub(crate) use stack::{Body, Node};

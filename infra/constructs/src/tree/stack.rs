@@ -74,7 +74,7 @@ pub struct Stack {
     by_path: HashMap<String, u32>,
     path: String,
     /// Old and new path prefixes, see [`Stack::moved`].
-    moves: Vec<(String, String)>,
+    pub(super) moves: Vec<(String, String)>,
 }
 
 impl Stack {
@@ -207,15 +207,33 @@ impl Stack {
     }
 
     fn override_property(&mut self, node: NodeRef, backend: Backend, path: &'static str, value: Value) {
-        if let Some(node) = self.own_node(node, "overridden") {
-            node.overrides.push(Override { backend, path, value });
+        let Some(node) = self.own_node(node, "overridden") else { return };
+        let Body::Resource(resource) = &node.body else {
+            let message = format!("`{}` is not created here, so `{path}` can't be overridden", node.path);
+            return self.problem(message);
+        };
+        let types = resource.types();
+        let (missing, only) = match backend {
+            Backend::Terraform => (types.terraform.is_empty(), "only in CloudFormation"),
+            Backend::CloudFormation => (types.cloudformation.is_empty(), "only in Terraform"),
+        };
+        if missing {
+            let message = format!("`{}` is {only}, so `{path}` can't be overridden there", node.path);
+            return self.problem(message);
         }
+        node.overrides.push(Override { backend, path, value });
     }
 
-    /// Creates `later` after `earlier` although it doesn't refer to it.
+    /// Creates `later` after `earlier` although it doesn't refer to it. Nothing is written where `earlier` is in a
+    /// stack that comes before: that one is deployed first as a whole.
     pub fn depends(&mut self, later: impl Handle, earlier: impl Handle) {
+        let (id, earlier) = (self.id, earlier.node());
         if let Some(node) = self.own_node(later.node(), "made to depend on another") {
-            node.depends_on.push(earlier.node());
+            node.depends_on.push(earlier);
+            if earlier.stack > id {
+                let message = format!("`{}` can't wait for what is in a stack that comes after it", node.path);
+                self.problem(message);
+            }
         }
     }
 
@@ -265,6 +283,12 @@ impl Stack {
         format!("{}-{}", self.defaults.prefix, names::kebab(&self.path))
     }
 
+    /// The same, cut to so many characters where it has more: what is cut off becomes a digest at the end, so
+    /// that two long names differ still.
+    pub fn physical_name_within(&self, most: usize) -> String {
+        names::within(self.physical_name(), most)
+    }
+
     /// The app's name, which starts the name of everything in it.
     pub fn prefix(&self) -> &str {
         &self.defaults.prefix
@@ -285,8 +309,9 @@ impl Stack {
         self.defaults.region.as_deref()
     }
 
-    /// Changes a resource that was recorded before, if it is a `R`: how grants reach a policy.
-    pub(crate) fn edit<R: Resource>(&mut self, node: NodeRef) -> Option<&mut R> {
+    /// A resource that was recorded before, to be changed, if it is a `R` of this stack: how grants reach a
+    /// policy. Rooms call this for what is said about a resource after it was added.
+    pub fn edit<R: Resource>(&mut self, node: NodeRef) -> Option<&mut R> {
         if node.stack != self.id {
             return None;
         }

@@ -42,6 +42,16 @@ fn own_key_for(
     what: &'static str,
     services: &[&'static str],
 ) -> Option<KeyRef> {
+    own_key_with(stack, settings, what, |key| services.iter().fold(key, |key, service| key.for_service(*service)))
+}
+
+/// The same, with more in its policy. A key that the customer names has the policy that the customer gave it.
+fn own_key_with(
+    stack: &mut Stack,
+    settings: &Settings,
+    what: &'static str,
+    allow: impl FnOnce(Key) -> Key,
+) -> Option<KeyRef> {
     let encryption = &settings.encryption;
     if !encryption.customer_managed {
         return None;
@@ -50,7 +60,7 @@ fn own_key_for(
         return Some(stack.add("Key", Key::existing(arn)));
     }
     let key = Key::new(what).deleted_after(Days(encryption.deletion_window_days.into()));
-    Some(stack.add("Key", services.iter().fold(key, |key, service| key.for_service(*service))))
+    Some(stack.add("Key", allow(key)))
 }
 
 /// A queue for what a person has to look at: kept as long as a queue can keep, and nothing takes from it.

@@ -38,26 +38,28 @@ impl SharedRef {
     }
 
     /// The same, as a function's code.
-    pub(super) fn uploaded(self, stack: &mut Stack, id: &str, asset: &Asset) -> Code {
+    pub(super) fn uploaded(self, stack: &mut Stack, id: &str, asset: &Asset) -> Uploaded {
         let object = self.upload(stack, id, asset);
-        let _ = object;
-        Code::object(self.code.name(), asset.key.clone()).sha256(asset.sha256_base64.clone())
+        let code = Code::object(self.code.name(), asset.key.clone()).sha256(asset.sha256_base64.clone());
+        Uploaded { code, object }
     }
+}
+
+/// A function's code, and the object that has to be there before the function: the code names it by its key,
+/// which CloudFormation needs, and so doesn't refer to it.
+pub(super) struct Uploaded {
+    pub(super) code: Code,
+    pub(super) object: ObjectRef,
 }
 
 impl Construct for Shared<'_> {
     type Handle = SharedRef;
 
     fn build(self, stack: &mut Stack) -> SharedRef {
-        let key = own_key(stack, self.settings, "Encrypts the code of functions and ingester");
-        let bucket = Bucket::new().expire_noncurrent_after(Days(90));
-        let code = stack.add(
-            "Code",
-            match key {
-                Some(key) => bucket.encrypted_by(key),
-                None => bucket,
-            },
-        );
+        let code = match &self.settings.code.bucket {
+            Some(name) => stack.add("Code", Bucket::existing(name)),
+            None => self.new_bucket(stack),
+        };
         if !self.with_network {
             return SharedRef { code, network: None, secrets: None };
         }
@@ -70,6 +72,16 @@ impl Construct for Shared<'_> {
 }
 
 impl Shared<'_> {
+    fn new_bucket(&self, stack: &mut Stack) -> BucketRef {
+        let key = own_key(stack, self.settings, "Encrypts the code of functions and ingester");
+        let bucket = Bucket::new().expire_noncurrent_after(Days(90));
+        let bucket = match key {
+            Some(key) => bucket.encrypted_by(key),
+            None => bucket,
+        };
+        stack.add("Code", bucket)
+    }
+
     fn new_network(&self, stack: &mut Stack, new: &NewNetwork) -> (NetworkRef, Option<InterfaceEndpointsRef>) {
         let logs = FlowLogs::rejected().kept_for(Days(self.settings.monitoring.log_retention_days.into()));
         let mut network =

@@ -104,6 +104,14 @@ impl Meaning {
     }
 }
 
+/// What is wrong with an action that stands alone, such as a permission's.
+pub(crate) fn problem(name: &str) -> Option<String> {
+    let Some((prefix, action)) = name.split_once(':') else { return Some(without_service(name)) };
+    let Some(service) = reference::service(prefix) else { return Some(unknown_service(prefix, action)) };
+    let known = action.contains(['*', '?']) || service.action(action).is_some();
+    (!known).then(|| unknown_action(service, action))
+}
+
 fn without_service(name: &str) -> String {
     let has = |service: &&Service| service.action(name).is_some();
     let full = |service: &Service| format!("`{}:{name}`", service.name());

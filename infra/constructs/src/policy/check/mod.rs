@@ -13,6 +13,9 @@ mod right_tests;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use actions::problem as action_problem;
+pub(crate) use principals::problem as service_problem;
+
 use std::{borrow::Cow, fmt};
 
 use crate::tree::{Part, Properties, Reference, Text, Value};
@@ -73,6 +76,7 @@ pub fn check(document: &Value, role: Use, resolve: &dyn Resolve) -> Vec<Finding>
     let Some(document) = document_of(document) else { return findings.0 };
     let Value::Map(fields) = &*document else { return findings.0 };
     check_version(fields, &mut findings);
+    check_sids(fields, role, &mut findings);
     for (place, statement) in entries("Statement", fields.get("Statement")) {
         match statement {
             Value::Map(fields) => check_statement(&Subject { place, fields, role, resolve }, &mut findings),
@@ -105,6 +109,27 @@ fn check_version(fields: &Properties, findings: &mut Findings) {
     if version != Some("2012-10-17") {
         let given = version.map_or("no version".to_owned(), |version| format!("version `{version}`"));
         findings.add("Version", format!("{given}; the policy language's current one is `2012-10-17`"));
+    }
+}
+
+/// A name may be there once. Policies of roles take letters and digits only; keys and buckets are not so strict.
+fn check_sids(fields: &Properties, role: Use, findings: &mut Findings) {
+    let statements = entries("Statement", fields.get("Statement"));
+    let sids = statements.iter().filter_map(|(place, statement)| match statement {
+        Value::Map(fields) => Some((place, fields.get("Sid").and_then(literal)?)),
+        _ => None,
+    });
+    let mut known: Vec<(&str, &str)> = Vec::new();
+    for (place, sid) in sids {
+        if let Some((_, first)) = known.iter().find(|(other, _)| *other == sid) {
+            findings
+                .add(&format!("{place}.Sid"), format!("`{sid}` is the name of {first} already; each is there once"));
+        }
+        let plain = sid.chars().all(|letter| letter.is_ascii_alphanumeric());
+        if role != Use::Resource && !plain {
+            findings.add(&format!("{place}.Sid"), format!("`{sid}` must be letters and digits"));
+        }
+        known.push((sid, place));
     }
 }
 

@@ -89,25 +89,29 @@ fn check_everyone(subject: &Subject<'_>, findings: &mut Findings) {
 
 fn check_services(names: &[(String, &Value)], findings: &mut Findings) {
     for (place, value) in names {
-        let Some(name) = literal(value) else { continue };
-        let neutral = name.strip_suffix(".cn").unwrap_or(name);
-        if SERVICES.contains(&neutral) {
-            continue;
-        }
-        let Some(label) = neutral.strip_suffix(".amazonaws.com") else {
-            let full = format!("{neutral}.amazonaws.com");
-            let hint = if SERVICES.contains(&full.as_str()) {
-                format!("; did you mean `{full}`?")
-            } else {
-                did_you_mean(name, SERVICES)
-            };
-            findings.add(place, format!("`{name}` is no service; one is called `name.amazonaws.com`{hint}"));
-            continue;
-        };
-        // Short names differ by a letter and are both right: `ecs`, `ec2`. Long ones do not.
-        let close = SERVICES.iter().filter(|known| label.len() > 4 && strsim::damerau_levenshtein(known, neutral) == 1);
-        for known in close {
-            findings.add(place, format!("the service `{name}` is not known; did you mean `{known}`?"));
+        if let Some(problem) = literal(value).and_then(problem) {
+            findings.add(place, problem);
         }
     }
+}
+
+/// What is wrong with a service's name.
+pub(crate) fn problem(name: &str) -> Option<String> {
+    let neutral = name.strip_suffix(".cn").unwrap_or(name);
+    if SERVICES.contains(&neutral) {
+        return None;
+    }
+    let Some(label) = neutral.strip_suffix(".amazonaws.com") else {
+        let full = format!("{neutral}.amazonaws.com");
+        let hint = if SERVICES.contains(&full.as_str()) {
+            format!("; did you mean `{full}`?")
+        } else {
+            did_you_mean(name, SERVICES)
+        };
+        return Some(format!("`{name}` is no service; one is called `name.amazonaws.com`{hint}"));
+    };
+    // Short names differ by a letter and are both right: `ecs`, `ec2`. Long ones do not.
+    let is_close = |known: &&&str| label.len() > 4 && strsim::damerau_levenshtein(known, neutral) == 1;
+    let close = SERVICES.iter().find(is_close)?;
+    Some(format!("the service `{name}` is not known; did you mean `{close}`?"))
 }

@@ -133,5 +133,9 @@ fn limits_of_the_api_hold_where_terraform_has_none() {
 fn a_policy_is_a_json_document() {
     let queue = |policy: &str| json!({"name": "news", "policy": policy});
     good("aws_sqs_queue", queue("{\"Statement\": []}"));
-    bad("aws_sqs_queue", queue("allow all"), ["policy: policy is \"allow all\"; a JSON document is needed"]);
+    bad(
+        "aws_sqs_queue",
+        queue("allow all"),
+        ["policy: policy is \"allow all\"; a JSON document is needed: expected value at line 1 column 1"],
+    );
 }

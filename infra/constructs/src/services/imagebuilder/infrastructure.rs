@@ -113,7 +113,8 @@ impl Construct for InfrastructureConfiguration {
 }
 
 /// What an instance does while an image is built: fetch components, answer Systems Manager, write logs (Image
-/// Builder User Guide, `EC2InstanceProfileForImageBuilder`, and `AmazonSSMManagedInstanceCore`, narrowed).
+/// Builder User Guide, `EC2InstanceProfileForImageBuilder`, and `AmazonSSMManagedInstanceCore`, narrowed: without
+/// the inventory, which images and pipelines don't ask for).
 fn build_images() -> Grant {
     let arn =
         |service: &'static str| Text::from("arn:") + Pseudo::Partition + ":" + service + ":" + Pseudo::Region + ":";

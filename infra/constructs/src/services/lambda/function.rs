@@ -279,7 +279,7 @@ impl Construct for Function {
     type Handle = FunctionRef;
 
     fn build(mut self, stack: &mut Stack) -> FunctionRef {
-        let name = self.name.get_or_insert_with(|| stack.physical_name().into()).clone();
+        let name = self.name.get_or_insert_with(|| stack.physical_name_within(LONGEST_NAME).into()).clone();
         self.check(stack);
         let group = self.logging.settle(stack, &name);
         let role = self.role.unwrap_or_else(|| stack.add("Role", Role::of(Service::LAMBDA)));

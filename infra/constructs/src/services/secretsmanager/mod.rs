@@ -322,7 +322,8 @@ impl SecretRef {
         };
         let value = stack.find(&path).unwrap_or_else(|| {
             let value = stack.resource_at(&path, CurrentValue { secret: self });
-            if let Some(version) = self.version {
+            // Another stack's is there before this one is deployed.
+            if let Some(version) = self.version.filter(|version| stack.path_of(*version).is_some()) {
                 stack.depends(value, version);
             }
             value

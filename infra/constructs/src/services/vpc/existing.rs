@@ -39,6 +39,13 @@ impl ExistingNetwork {
     }
 }
 
+/// Ids start with what they are ids of; a name or a block of addresses doesn't.
+pub(super) fn check_id(stack: &mut Stack, what: &str, start: &str, id: &Text) {
+    if let Some(id) = id.literal().filter(|id| !id.starts_with(start)) {
+        stack.problem(format!("the {what} `{id}` is no id; one is written like `{start}0a1b2c3d`"));
+    }
+}
+
 impl Construct for ExistingNetwork {
     type Handle = NetworkRef;
 
@@ -50,6 +57,16 @@ impl Construct for ExistingNetwork {
         ];
         for (what, count, most) in lists.into_iter().filter(|(_, count, most)| count > most) {
             stack.problem(format!("{count} {what} are given; a network takes up to {most}"));
+        }
+        check_id(stack, "network", "vpc-", &self.vpc_id);
+        for (what, start, ids) in [
+            ("subnet", "subnet-", &self.private),
+            ("subnet", "subnet-", &self.public),
+            ("route table", "rtb-", &self.tables),
+        ] {
+            for id in ids {
+                check_id(stack, what, start, id);
+            }
         }
         let vpc = Lookup::new("aws_vpc", "AWS::EC2::VPC").by("id", &self.vpc_id).known(ID, &self.vpc_id);
         let node = vpc.build(stack);
@@ -63,6 +80,7 @@ impl Construct for ExistingNetwork {
         let private = few(each("Private", &self.private, &subnet));
         let public = few(each("Public", &self.public, &subnet));
         let tables = few(each("Routes", &self.tables, &table));
-        NetworkRef { node, digest: digest(&stack.name, stack.path()), private, public, tables }
+        let digest = digest(&stack.name, stack.path());
+        NetworkRef { node, digest, private, public, tables, private_ways: few([]), public_ways: few([]) }
     }
 }

@@ -3,7 +3,6 @@
 //! Nothing in a network can be reached, or reach anything, until a line says so: security groups start
 //! empty in both directions, and [`Stack::allow`](crate::tree::Stack::allow) adds one rule at each end.
 
-mod cidr;
 mod endpoints;
 mod existing;
 mod flow_logs;
@@ -14,7 +13,7 @@ mod rules;
 mod security_group;
 mod tiers;
 
-pub use cidr::{Cidr, CidrError};
+pub use crate::rules::{Cidr, CidrError};
 pub use endpoints::{GatewayEndpoint, GatewayEndpointRef, InterfaceEndpoints, InterfaceEndpointsRef, InterfaceService};
 pub use existing::ExistingNetwork;
 pub use flow_logs::FlowLogs;

@@ -117,6 +117,14 @@ impl Peer {
         matches!(&self.0, End::Block(block) if block.parse() == Ok(Cidr::ANYWHERE))
     }
 
+    /// What it is called in a message.
+    fn shown(&self, stack: &Stack) -> String {
+        match &self.0 {
+            End::Block(block) if !self.is_anywhere() => block.clone().into_owned(),
+            _ => self.id(stack),
+        }
+    }
+
     /// What it is called in a rule's id. The same for the same end, whatever else is in the stacks.
     fn id(&self, stack: &Stack) -> String {
         let named = |node: NodeRef, digest: u32, kind: &str| match stack.path_of(node) {
@@ -182,7 +190,7 @@ impl Stack {
 
     fn check_rule(&mut self, from: &Peer, to: &Peer, port: Port, why: &str) {
         check_description(self, why);
-        let (source, target) = (from.id(self), to.id(self));
+        let (source, target) = (from.shown(self), to.shown(self));
         for end in [from, to] {
             if let End::Block(block) = &end.0
                 && let Err(error) = block.parse::<Cidr>()
@@ -457,6 +465,6 @@ mod tests {
             assert!(found.contains(&message), "{message}\n{found}");
         }
         let found = problems(|stack| stack.allow(Peer::block("10.0.0.0/8"), Peer::anywhere(), Port::ALL, "What for"));
-        assert!(found.contains("neither `Block10x0x0x0x8` nor `Anywhere` is a security group"), "{found}");
+        assert!(found.contains("neither `10.0.0.0/8` nor `Anywhere` is a security group"), "{found}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{NetworkRef, digest, name_map, name_pairs};
+use super::{NetworkRef, digest, existing, name_map, name_pairs};
 use crate::tree::{
     Access, Attribute, Construct, Handle, Id, Lookup, NodeRef, Properties, Ref, Resource, Stack, Text, Types,
 };
@@ -89,6 +89,7 @@ impl Construct for ExistingSecurityGroup {
     type Handle = SecurityGroupRef;
 
     fn build(self, stack: &mut Stack) -> SecurityGroupRef {
+        existing::check_id(stack, "group", "sg-", &self.0);
         let digest = digest(&stack.name, stack.path());
         let group = Lookup::new("aws_security_group", "AWS::EC2::SecurityGroup").by("id", &self.0).known(ID, &self.0);
         SecurityGroupRef { node: group.build(stack), digest }
