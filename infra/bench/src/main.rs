@@ -45,10 +45,10 @@ fn main() -> ExitCode {
 }
 
 fn measure() -> Result<Measurements, String> {
-    let newsloom = newsloom()?;
+    let command = newsloom()?;
     let folder = memory().join(format!("newsloom-bench-{}", std::process::id()));
     let measured = Measurements {
-        process: process::measure(&newsloom, &folder)?,
+        process: process::measure(&command, &folder)?,
         copies: copies::measure(&folder)?,
         edit: edit::measure(&folder),
     };
