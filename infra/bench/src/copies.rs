@@ -69,7 +69,9 @@ pub(crate) fn run(copies: usize, folder: &Path) -> Result<Measured, String> {
     let watch = Watch::start(Whose::Own);
     let mut app = pipeline::empty_app(&settings);
     for copy in 1..=copies {
-        pipeline::add(&mut app, &format!("copy-{copy:04}"), &settings, &assets);
+        let name = format!("copy-{copy:04}");
+        let settings = Settings { name: name.clone(), ..settings.clone() };
+        pipeline::add(&mut app, &name, &settings, &assets);
     }
     let tree = watch.wall_ms();
     let rendered = app.synth(Format::All).map_err(|problems| problems.to_string())?;
