@@ -10,6 +10,17 @@ use crate::{
 
 use super::units::Days;
 
+/// What a service needs that encrypts, reads and rotates by itself.
+const ENCRYPTING: [&str; 7] = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+];
+
 /// A symmetric key, rotated every year.
 ///
 /// Its policy lets the account's IAM policies decide who may use it, as AWS's default policy does, and
@@ -44,12 +55,25 @@ impl Key {
     }
 
     /// Lets an AWS service use the key by itself, for resources of this account only: CloudWatch for an
-    /// encrypted topic, CloudWatch Logs for an encrypted group.
+    /// encrypted topic. CloudWatch Logs doesn't say for which account it asks: see [`Key::for_log_groups`].
     pub fn for_service(mut self, principal: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         let statement = Statement::allow(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"])
             .to_service(principal)
             .on("*")
             .when("StringEquals", "aws:SourceAccount", Pseudo::Account);
+        self.policy.add(statement);
+        self
+    }
+
+    /// Lets CloudWatch Logs of this region encrypt those log groups of this account whose name matches:
+    /// `/newsloom/*`.
+    pub fn for_log_groups(mut self, region: &str, name: impl Into<Text>) -> Self {
+        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        let groups = Text::from("arn:") + Pseudo::Partition + ":logs:" + Pseudo::Region + ":" + Pseudo::Account;
+        let statement = Statement::allow(ENCRYPTING)
+            .to_service(format!("logs.{region}.amazonaws.com{suffix}"))
+            .on("*")
+            .when("ArnLike", "kms:EncryptionContext:aws:logs:arn", groups + ":log-group:" + name.into());
         self.policy.add(statement);
         self
     }
@@ -215,6 +239,7 @@ mod tests {
             stack.output("GivenArn", given.arn());
         });
         check("kms_key_for_a_service", Key::new("Encrypts alarms").for_service("cloudwatch.amazonaws.com"));
+        check("kms_key_for_log_groups", Key::new("Encrypts logs").for_log_groups("eu-west-1", "/newsloom/*"));
     }
 
     #[test]

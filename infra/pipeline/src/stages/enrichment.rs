@@ -9,7 +9,7 @@ use constructs::{
         lambda::{Code, Function, FunctionRef},
         sagemaker::{self, EndpointRef, HubModel, HuggingFace, Image, Instances, ModelRef, Serverless},
         sqs::QueueRef,
-        units::{Mib, Seconds},
+        units::{Days, Mib, Seconds},
     },
     tree::{Construct, Stack, Text},
 };
@@ -103,11 +103,7 @@ impl Enrichment<'_> {
         let function = Function::rust(code)
             .description("Asks the models for the sentiment of headlines and stores the articles")
             .environment(told.into_variables());
-        let function = sized(function, &enrichment.function, self.settings);
-        match key {
-            Some(key) => function.encrypted_by(key),
-            None => function,
-        }
+        sized(function, &enrichment.function, self.settings, key)
     }
 }
 
@@ -164,7 +160,7 @@ impl Models<'_> {
                 if let Some(warm) = endpoint.provisioned_concurrency {
                     size = size.provisioned(warm.into());
                 }
-                stack.add(&name, sagemaker::Endpoint::serving(model).serverless(size).named(self.name_of(route)))
+                stack.add(&name, self.logged(sagemaker::Endpoint::serving(model).serverless(size), route))
             }
             Endpoint::Instances(endpoint) => self.on_instances(stack, route, endpoint),
         }
@@ -194,11 +190,18 @@ impl Models<'_> {
             Some(key) if !has_local_storage => configuration.encrypted_by(key),
             _ => configuration,
         };
-        sagemaker::Endpoint::configured(configuration).named(self.name_of(route))
+        self.logged(sagemaker::Endpoint::configured(configuration), route)
     }
 
-    fn name_of(&self, route: &settings::Route) -> String {
-        format!("{}-{}", self.settings.name, route.name)
+    /// Named after the route; its logs are kept and encrypted as all others.
+    fn logged(&self, endpoint: sagemaker::Endpoint, route: &settings::Route) -> sagemaker::Endpoint {
+        let endpoint = endpoint
+            .named(format!("{}-{}", self.settings.name, route.name))
+            .logs_kept(Days(self.settings.monitoring.log_retention_days.into()));
+        match self.key {
+            Some(key) => endpoint.logs_encrypted_by(key),
+            None => endpoint,
+        }
     }
 }
 

@@ -23,9 +23,9 @@ use settings::{BakedImage, Feed, Network, Settings};
 use sha2::{Digest, Sha256};
 
 use super::{
-    SharedRef, id,
+    SharedRef, for_logs, id,
     machine::{Binary, secret_name},
-    own_key_with,
+    own_key_for,
 };
 use crate::Asset;
 
@@ -82,9 +82,12 @@ impl Ingestion<'_> {
         let role = ServiceLinkedRole::autoscaling(self.settings.name.clone());
         let scaling = (is_made_here && has_machine).then(|| stack.add("Scaling", role));
         let what = "Encrypts the news, the feeds' credentials and the disks";
-        let key = own_key_with(stack, self.settings, what, |key| match scaling {
-            Some(scaling) => scaling.uses(key),
-            None => key,
+        let key = own_key_for(stack, self.settings, what, |key| {
+            let key = for_logs(key, self.settings);
+            match scaling {
+                Some(scaling) => scaling.uses(key),
+                None => key,
+            }
         });
         (key, scaling)
     }
@@ -108,7 +111,12 @@ impl Ingestion<'_> {
         let object = self.shared.upload(stack, "IngesterCode", self.binary);
         let binary = Binary { bucket: self.shared.code, asset: self.binary, object };
         let kept = Days(settings.monitoring.log_retention_days.into());
-        let logs = stack.add("Logs", LogGroup::new().retention(kept).named(log_group_name(settings)));
+        let logs = LogGroup::new().retention(kept).named(log_group_name(settings));
+        let logs = match key {
+            Some(key) => logs.encrypted_by(key),
+            None => logs,
+        };
+        let logs = stack.add("Logs", logs);
         let role = stack.add("Ingester", Role::of(Service::EC2).description("The machine that reads the feeds"));
         let secrets = self.add_secrets(stack, key);
         self.grant(stack, role, news, logs, secrets);
@@ -331,11 +339,16 @@ impl Construct for Baked<'_> {
             settings::Architecture::X86 => ParentImage::amazon_linux_2023_x86_64(),
             settings::Architecture::Arm => ParentImage::amazon_linux_2023_arm64(),
         };
-        let recipe = stack.add("Recipe", ImageRecipe::based_on(parent, version).with(component));
+        let kept = Days(settings.monitoring.log_retention_days.into());
+        let recipe = ImageRecipe::based_on(parent, version).with(component).logs_kept(kept);
+        let here = Distribution::here().named(format!("{}-ingester", settings.name));
+        let (recipe, here) = match self.key {
+            Some(key) => (recipe.encrypted_by(key).logs_encrypted_by(key), here.encrypted_by(key)),
+            None => (recipe, here),
+        };
+        let recipe = stack.add("Recipe", recipe);
         let infrastructure = self.infrastructure(stack);
-        let distribution =
-            DistributionConfiguration::of(Distribution::here().named(format!("{}-ingester", settings.name)));
-        let distribution = stack.add("Distribution", distribution);
+        let distribution = stack.add("Distribution", DistributionConfiguration::of(here));
         let schedule = Schedule::cron(cron_fields(&self.baked.schedule).to_owned());
         let pipeline = ImagePipeline::of(recipe, infrastructure).distributed(distribution).scheduled(schedule);
         stack.add("Pipeline", pipeline);

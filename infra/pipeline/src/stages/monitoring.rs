@@ -100,7 +100,9 @@ impl Monitoring<'_> {
         if mails.is_empty() {
             return None;
         }
-        let key = own_key_for(stack, self.settings, "Encrypts what alarms say", &["cloudwatch.amazonaws.com"]);
+        let key = own_key_for(stack, self.settings, "Encrypts what alarms say", |key| {
+            key.for_service("cloudwatch.amazonaws.com")
+        });
         let topic = Topic::standard().allow_service("cloudwatch.amazonaws.com");
         let topic = match key {
             Some(key) => topic.encrypted_by(key),

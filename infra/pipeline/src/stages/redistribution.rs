@@ -148,16 +148,12 @@ impl Redistribution<'_> {
         let function = Function::rust(code)
             .description("Publishes new articles to RabbitMQ and waits until the broker has them")
             .environment(told.into_variables());
-        let function = sized(function, &redistribution.function, self.settings);
-        let function = match self.shared.network.filter(|_| reach.in_network) {
+        let function = sized(function, &redistribution.function, self.settings, key);
+        match self.shared.network.filter(|_| reach.in_network) {
             Some(network) => {
                 let group = self.function_group(stack, network, reach.group);
                 function.in_vpc(network.private_subnets(), [group.id()])
             }
-            None => function,
-        };
-        match key {
-            Some(key) => function.encrypted_by(key),
             None => function,
         }
     }

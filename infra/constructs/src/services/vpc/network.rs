@@ -286,7 +286,7 @@ mod tests {
                 .without_flow_logs(),
         );
         check_stack("vpc_network_logged_with_own_key", |stack| {
-            let key = stack.add("Key", Key::new("Encrypts flow logs").for_service("logs.eu-west-1.amazonaws.com"));
+            let key = stack.add("Key", Key::new("Encrypts flow logs").for_log_groups("eu-west-1", "*"));
             let logs = FlowLogs::all().kept_for(Days(365)).encrypted_by(key);
             stack.add("Network", Network::new("10.0.0.0/24").zones(1).flow_logs(logs));
         });
