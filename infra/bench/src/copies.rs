@@ -21,18 +21,19 @@ pub(crate) struct Measured {
     pub(crate) wall_ms: f64,
     pub(crate) processor_ms: f64,
     pub(crate) peak_mb: f64,
+    /// Milliseconds by the clock.
     pub(crate) parts: Parts,
 }
 
-/// Where the time goes, in milliseconds by the clock.
+/// Where the time goes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Parts {
-    pub(crate) tree_ms: f64,
+    pub(crate) tree: f64,
     /// Rendering and checks.
-    pub(crate) terraform_ms: f64,
+    pub(crate) terraform: f64,
     /// Rendering and checks. Alone; after Terraform it doesn't check the same policies once more.
-    pub(crate) cloudformation_ms: f64,
-    pub(crate) write_ms: f64,
+    pub(crate) cloudformation: f64,
+    pub(crate) write: f64,
 }
 
 /// Measures every size; `folder` is written to.
@@ -68,9 +69,11 @@ pub(crate) fn run(copies: usize, folder: &Path) -> Result<Measured, String> {
     let watch = Watch::start(Whose::Own);
     let mut app = pipeline::empty_app(&settings);
     for copy in 1..=copies {
-        pipeline::add(&mut app, &format!("copy-{copy:04}"), &settings, &assets);
+        let name = format!("copy-{copy:04}");
+        let settings = Settings { name: name.clone(), ..settings.clone() };
+        pipeline::add(&mut app, &name, &settings, &assets);
     }
-    let tree_ms = watch.wall_ms();
+    let tree = watch.wall_ms();
     let rendered = app.synth(Format::All).map_err(|problems| problems.to_string())?;
     let rendered_ms = watch.wall_ms();
     rendered.write(folder).map_err(|problems| problems.to_string())?;
@@ -78,10 +81,10 @@ pub(crate) fn run(copies: usize, folder: &Path) -> Result<Measured, String> {
     drop(rendered);
 
     let parts = Parts {
-        tree_ms,
-        terraform_ms: synth_ms(&app, Format::Terraform)?,
-        cloudformation_ms: synth_ms(&app, Format::CloudFormation)?,
-        write_ms: wall_ms - rendered_ms,
+        tree,
+        terraform: synth_ms(&app, Format::Terraform)?,
+        cloudformation: synth_ms(&app, Format::CloudFormation)?,
+        write: wall_ms - rendered_ms,
     };
     Ok(Measured { copies, resources: app.resources(), wall_ms, processor_ms, peak_mb, parts })
 }

@@ -45,14 +45,14 @@ fn main() -> ExitCode {
 }
 
 fn measure() -> Result<Measurements, String> {
-    let newsloom = newsloom()?;
-    let folder = memory().join(format!("newsloom-bench-{}", std::process::id()));
+    let command = newsloom()?;
+    let scratch = memory().join(format!("newsloom-bench-{}", std::process::id()));
     let measured = Measurements {
-        process: process::measure(&newsloom, &folder)?,
-        copies: copies::measure(&folder)?,
-        edit: edit::measure(&folder),
+        process: process::measure(&command, &scratch)?,
+        copies: copies::measure(&scratch)?,
+        edit: edit::measure(&scratch),
     };
-    let _ = fs::remove_dir_all(folder);
+    let _ = fs::remove_dir_all(scratch);
     Ok(measured)
 }
 
@@ -65,10 +65,10 @@ fn memory() -> PathBuf {
 /// The release build of the command, brought up to date where there is cargo.
 fn newsloom() -> Result<PathBuf, String> {
     let build = ["build", "--quiet", "--release", "--package", "newsloom-pipeline"];
-    let built = Command::new(env::var_os("CARGO").unwrap_or("cargo".into())).args(build).status();
+    let outcome = Command::new(env::var_os("CARGO").unwrap_or("cargo".into())).args(build).status();
     let own = env::current_exe().map_err(|error| format!("can't find myself: {error}"))?;
     let newsloom = own.with_file_name("newsloom");
-    match built {
+    match outcome {
         Ok(status) if !status.success() => Err("the release build of newsloom failed".to_owned()),
         _ if newsloom.exists() => Ok(newsloom),
         _ => Err(format!("{} is missing; cargo build --release makes it", newsloom.display())),

@@ -42,7 +42,7 @@ fn copies(out: &mut String, sizes: &[Measured]) {
         let each = one.processor_ms * 1000.0 / f64::from(u32::try_from(one.resources).unwrap_or(u32::MAX));
         let numbers = [one.wall_ms, one.processor_ms, one.peak_mb, each];
         let parts = &one.parts;
-        let parts = [parts.tree_ms, parts.terraform_ms, parts.cloudformation_ms, parts.write_ms];
+        let parts = [parts.tree, parts.terraform, parts.cloudformation, parts.write];
         let mut cells = vec![one.copies.to_string(), one.resources.to_string()];
         cells.extend(numbers.into_iter().chain(parts).map(|number| format!("{number:.1}")));
         line(out, &columns(&cells));

@@ -125,8 +125,9 @@ pub fn empty_app(settings: &Settings) -> App {
     app
 }
 
-/// Adds the whole pipeline to one stack of an app, which may hold several of it.
+/// Adds the whole pipeline to one stack of an app, which may hold several of it: each by another name.
 pub fn add(app: &mut App, stack: &str, settings: &Settings, assets: &Assets) {
+    app.stack(stack).set_prefix(settings.name.clone());
     Build { settings, assets }.connected(app, Some(stack));
 }
 

@@ -111,7 +111,7 @@ impl Service {
         &self.keys
     }
 
-    fn parse(name: &'static str, text: &'static str) -> Option<Self> {
+    fn parse(name: &'static str, text: &'static str) -> Self {
         let mut lines = text.lines();
         let resources = section(&mut lines).filter_map(|line| {
             let (name, rest) = line.split_once('\t')?;
@@ -122,7 +122,7 @@ impl Service {
         let keys = section(&mut lines).filter_map(|line| line.split_once('\t')).map(|(name, kind)| Key { name, kind });
         let keys = keys.collect();
         let actions = section(&mut lines).filter_map(|line| line.split_once('\t')).collect();
-        Some(Self { name, resources, keys, actions })
+        Self { name, resources, keys, actions }
     }
 }
 
@@ -153,7 +153,7 @@ impl Entry {
     /// Nothing if the pack is damaged, which a test rules out.
     fn unpack(&self) -> Option<Service> {
         let plain = decompress_to_vec_with_limit(self.packed, self.plain_size).ok()?;
-        Service::parse(self.name, String::from_utf8(plain).ok()?.leak())
+        Some(Service::parse(self.name, String::from_utf8(plain).ok()?.leak()))
     }
 }
 

@@ -209,9 +209,10 @@ impl Sub {
         match piece {
             Piece::Literal(literal) => {
                 // `${!` is a literal `${`. In a string without references it is never read, see `write`.
-                let literal = match literal.contains('{') {
-                    true => Cow::Owned(literal.replace("${", "${!")),
-                    false => Cow::Borrowed(*literal),
+                let literal = if literal.contains('{') {
+                    Cow::Owned(literal.replace("${", "${!"))
+                } else {
+                    Cow::Borrowed(*literal)
                 };
                 if in_document { json::write_escaped(inner, &literal) } else { inner.push_str(&literal) }
             }

@@ -294,6 +294,12 @@ impl Stack {
         &self.defaults.prefix
     }
 
+    /// Begins the names of what is added from now on with something else than the app's name: for an app that
+    /// holds the same thing several times, as an account has each name once.
+    pub fn set_prefix(&mut self, prefix: impl Into<String>) {
+        self.defaults.prefix = prefix.into();
+    }
+
     /// The path of what is being built.
     pub fn path(&self) -> &str {
         &self.path
