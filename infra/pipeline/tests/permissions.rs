@@ -1,6 +1,6 @@
 //! Who may do what, asked of the policies that the pipeline renders: what has to work, and what must not be possible.
 
-use constructs::{policy::Verdict, tree::App};
+use constructs::tree::App;
 use pipeline::{Assets, Format, Options, Settings, Stage};
 
 const PRODUCTION: &str = include_str!("../../../examples/production.toml");
@@ -129,15 +129,6 @@ fn nobody_may_do_more() {
             (BUILDER, "s3:PutObject", CODE),
         ],
     );
-}
-
-#[test]
-fn a_function_in_the_network_can_t_use_what_lambda_does_for_it() {
-    let unless = "unless lambda:SourceFunctionArn";
-    match app(PRODUCTION, &[]).may(PUBLISH, "ec2:DescribeSubnets", "Shared/Network") {
-        Verdict::Allowed { under } => assert!(under.iter().any(|words| words.starts_with(unless)), "{under:?}"),
-        other => panic!("Lambda may not: {other:?}"),
-    }
 }
 
 #[test]

@@ -291,7 +291,7 @@ impl Construct for Function {
         let role = self.role.unwrap_or_else(|| stack.add("Role", Role::of(Service::LAMBDA)));
         self.role = Some(role);
         stack.must_be_assumable(role, Service::LAMBDA);
-        for right in self.rights(&name, group) {
+        for right in self.rights(group) {
             stack.grant(role, right);
         }
         let event_invoke = self.event_invoke.take();
@@ -354,14 +354,14 @@ impl Function {
     }
 
     /// What its settings ask for, and nothing else.
-    fn rights(&self, name: &Text, group: LogGroupRef) -> Vec<Grant> {
+    fn rights(&self, group: LogGroupRef) -> Vec<Grant> {
         let mut rights = vec![group.write()];
         if self.is_traced {
             let actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"];
             rights.push(Statement::allow(actions).on_any("traces are not resources").into());
         }
         if self.network.is_some() {
-            rights.push(interfaces(name));
+            rights.push(interfaces());
         }
         rights.extend(self.key.map(KeyRef::decrypt));
         rights.extend(self.dead_letters.as_ref().map(Destination::send));

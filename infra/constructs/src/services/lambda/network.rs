@@ -33,10 +33,9 @@ impl Network {
     }
 }
 
-/// Lambda makes the network interfaces with the function's role. The function's own code is denied what it
-/// does not need, as the Lambda Developer Guide advises ("Giving Lambda functions access to resources in an
-/// Amazon VPC"); Lambda doesn't take narrower resources than the account's.
-pub(super) fn interfaces(name: &Text) -> Grant {
+/// Lambda makes the network interfaces with the function's role, and doesn't take narrower resources than the
+/// account's (Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC").
+pub(super) fn interfaces() -> Grant {
     let changing = [
         "ec2:AssignPrivateIpAddresses",
         "ec2:CreateNetworkInterface",
@@ -44,14 +43,6 @@ pub(super) fn interfaces(name: &Text) -> Grant {
         "ec2:UnassignPrivateIpAddresses",
     ];
     let looking = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"];
-    let function = Text::from("arn:")
-        + Pseudo::Partition
-        + ":lambda:"
-        + Pseudo::Region
-        + ":"
-        + Pseudo::Account
-        + ":function:"
-        + name;
     let resource = |kind: &'static str| {
         Text::from("arn:") + Pseudo::Partition + ":ec2:" + Pseudo::Region + ":" + Pseudo::Account + kind
     };
@@ -59,10 +50,5 @@ pub(super) fn interfaces(name: &Text) -> Grant {
         // The first covers the others, which only say what it is about.
         Statement::allow(changing).on(resource(":*/*")).on(resource(":network-interface/*")).on(resource(":subnet/*")),
         Statement::allow(looking).on_any("descriptions take no resource"),
-        Statement::deny(changing.into_iter().chain(looking)).on_any("whatever else allows it").when(
-            "ArnEquals",
-            "lambda:SourceFunctionArn",
-            function,
-        ),
     ])
 }
