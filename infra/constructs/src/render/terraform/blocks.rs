@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::json::{self, Lines};
+use crate::render::json::{self, Lines};
 
 /// Says who wrote a file, to people.
-pub(in super::super) const MARK: &str = "Written by newsloom synth; edits are overwritten.";
+pub(in crate::render) const MARK: &str = "Written by newsloom synth; edits are overwritten.";
 
 /// Blocks of one file: kind, type, name, and the block's body.
 pub(super) type Blocks = BTreeMap<&'static str, BTreeMap<String, BTreeMap<String, String>>>;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::render::{
+    context::Context,
+    json::{self, Lines},
+};
+
 use super::{
-    super::{
-        context::Context,
-        json::{self, Lines},
-    },
     blocks::mark,
     meta_arguments,
     text::{Terraform, address_of, export_name},

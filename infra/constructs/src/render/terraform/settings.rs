@@ -1,10 +1,8 @@
 //! What comes first in a stack: Terraform's and the provider's settings, and where states are kept.
 
-use super::{
-    super::{checks, context::Context, json},
-    text::Terraform,
-};
+use super::text::Terraform;
 use crate::{
+    render::{checks, context::Context, json},
     schema::Kind,
     tree::{Properties, State, Value},
 };

@@ -1,6 +1,6 @@
 //! How values are written in Terraform's JSON syntax: templates, expressions, addresses.
 
-use super::super::{
+use crate::render::{
     context::{Context, Import, Piece, Target},
     json::{self, Dialect},
 };
