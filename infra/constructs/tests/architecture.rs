@@ -36,8 +36,7 @@ fn parts_import_only_what_they_may() {
 fn every_part_has_a_rule() {
     let ruled: BTreeSet<&str> = MAY_IMPORT.iter().map(|(part, _)| *part).collect();
     let library = code_of(&source_of("lib.rs"));
-    let parts: Vec<&str> =
-        library.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let parts: Vec<&str> = library.lines().filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';')).collect();
     for part in parts.iter().filter(|part| **part != "testing") {
         assert!(ruled.contains(part), "`{part}` is new: say in MAY_IMPORT whose words it may use");
     }

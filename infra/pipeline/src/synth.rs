@@ -7,6 +7,7 @@ use constructs::{
     services::{
         dynamodb::{StreamingTableRef, Table},
         kinesis::{Stream as NewsStream, StreamRef},
+        kms::{Key, KeyRef},
     },
     tree::{self, App, Removal, Stack, State},
 };
@@ -198,12 +199,34 @@ impl Build<'_> {
 
     fn existing_news(&self, stack: &mut Stack) -> StreamRef {
         let news = NewsStream::existing(stages::stream_name(self.settings));
-        stack.add("News", news)
+        let key = self.existing_key(stack, "NewsKey", Stage::Ingestion);
+        stack.add(
+            "News",
+            match key {
+                Some(key) => news.encrypted_by(key),
+                None => news,
+            },
+        )
     }
 
     fn existing_articles(&self, stack: &mut Stack) -> StreamingTableRef {
         let articles = Table::existing(stages::table_name(self.settings));
+        let key = self.existing_key(stack, "ArticlesKey", Stage::Enrichment);
+        let articles = match key {
+            Some(key) => articles.encrypted_by(key),
+            None => articles,
+        };
         stack.add("Articles", articles.streaming())
+    }
+
+    /// The key of a stage that is elsewhere, without which nothing that it encrypted can be read.
+    fn existing_key(&self, stack: &mut Stack, id: &str, stage: Stage) -> Option<KeyRef> {
+        let encryption = &self.settings.encryption;
+        let key = match &encryption.key_arn {
+            Some(arn) => Key::existing(arn),
+            None => Key::existing_alias(format!("alias/{}-{}-key", self.settings.name, stage.name())),
+        };
+        encryption.customer_managed.then(|| stack.add(id, key))
     }
 }
 

@@ -236,8 +236,8 @@ pub struct Encryption {
     /// Keys of your own in KMS, rotated each year, whose use CloudTrail records and you can revoke.
     /// About one US dollar a month for each, and for requests. Otherwise AWS's own keys.
     pub customer_managed: bool,
-    /// A key that exists already, an ARN; it must allow this account's services. Left out: a new
-    /// one is made. Only with `customer_managed = true`.
+    /// A key that exists already, an ARN; its policy must let in this account, CloudWatch and, for the
+    /// ingester's disk, the account's role `AWSServiceRoleForAutoScaling`. Left out: new ones are made. Only with `customer_managed = true`.
     #[schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"))]
     pub key_arn: Option<String>,
     /// How many days a key that was deleted can be had back, 7 to 30.

@@ -89,7 +89,8 @@ pub enum Image {
     /// An image by its id; the ingester is installed when the machine starts.
     Id(ImageById),
     /// An image with the ingester inside, built by EC2 Image Builder: starts in half a minute, and
-    /// needs nothing but the feed and Kinesis to start.
+    /// needs nothing but the feed and Kinesis to start. A network of our own needs a NAT for it, as
+    /// the machine that builds has no public address.
     Baked(BakedImage),
 }
 

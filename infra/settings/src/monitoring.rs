@@ -57,7 +57,8 @@ pub struct Thresholds {
     /// Of the memory that the broker may use, 10 to 95 percent.
     #[schemars(range(min = 10, max = 95))]
     pub broker_memory_percent: u8,
-    /// Left on the broker's disk, 1 to 1000 GiB.
+    /// Left on the broker's disk above the level at which it takes no more messages, which differs from type to
+    /// type; 1 to 1000 GiB.
     #[schemars(range(min = 1, max = 1000))]
     pub broker_disk_free_gib: u16,
 }
@@ -71,7 +72,7 @@ impl Default for Thresholds {
             function_errors: 1,
             heartbeat_minutes: 3,
             broker_memory_percent: 80,
-            broker_disk_free_gib: 5,
+            broker_disk_free_gib: 1,
         }
     }
 }

@@ -26,7 +26,8 @@ pub struct NewNetwork {
     /// Its private addresses, /16 to /24. A change replaces the VPC.
     #[schemars(regex(pattern = r"^[0-9]{1,3}(\.[0-9]{1,3}){3}/(1[6-9]|2[0-4])$"))]
     pub cidr: String,
-    /// How many zones, or which. A broker of three nodes needs two at least.
+    /// How many zones, or which. A broker of three nodes needs two at least, and is replaced where it had two
+    /// and gets a third.
     pub zones: Zones,
     /// One range for each zone's private subnet, inside `cidr`, /28 at the smallest. Empty: `cidr`
     /// is divided evenly.

@@ -4,13 +4,18 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::{self, ErrorKind},
+    panic::resume_unwind,
     path::{Component, Path},
+    thread,
 };
 
 use crate::tree::{Problem, Problems};
 
 /// Lists what was written, so that the next synth knows what is its own to take away.
 const MANIFEST: &str = ".newsloom";
+
+/// From how many files on two threads write them.
+const MANY: usize = 100;
 
 /// One file: its path inside the folder, with `/` between the parts, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +80,8 @@ impl Rendered {
     pub fn write(&self, folder: &Path) -> Result<Written, Problems> {
         let mut result = Written::default();
         let mut problems = Vec::new();
-        for (path, text) in &self.files {
-            match write_changed(&folder.join(path), text) {
+        for (path, outcome) in self.write_files(folder) {
+            match outcome {
                 Ok(true) => result.written.push(path.clone()),
                 Ok(false) => result.unchanged.push(path.clone()),
                 Err(error) => problems.push(failed(folder, path, &error)),
@@ -97,6 +102,21 @@ impl Rendered {
             problems.push(failed(folder, MANIFEST, &error));
         }
         if problems.is_empty() { Ok(result) } else { Err(Problems::new(problems)) }
+    }
+
+    /// Whether each file was changed, in order. The time goes to the file system, which two threads share well.
+    fn write_files(&self, folder: &Path) -> Vec<(&String, io::Result<bool>)> {
+        let write = |(path, text): (_, &String)| (path, write_changed(&folder.join(path), text));
+        if self.files.len() < MANY {
+            return self.files.iter().map(write).collect();
+        }
+        let half = self.files.len() / 2;
+        thread::scope(|scope| {
+            let second = scope.spawn(|| self.files.iter().skip(half).map(write).collect::<Vec<_>>());
+            let mut all: Vec<_> = self.files.iter().take(half).map(write).collect();
+            all.extend(second.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            all
+        })
     }
 }
 

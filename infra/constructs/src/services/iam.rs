@@ -1,5 +1,9 @@
 //! Identity and Access Management: roles, what they may do, and who may assume them.
 
+mod linked;
+
+pub use linked::{ServiceLinkedRole, ServiceLinkedRoleRef};
+
 use std::borrow::Cow;
 
 use crate::{
@@ -9,6 +13,9 @@ use crate::{
         Text, Types, Value,
     },
 };
+
+/// The longest name that a role can have.
+const LONGEST_ROLE_NAME: usize = 64;
 
 /// A service that can assume a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +115,7 @@ impl Construct for Role {
     type Handle = RoleRef;
 
     fn build(mut self, stack: &mut Stack) -> RoleRef {
-        self.name.get_or_insert_with(|| stack.physical_name().into());
+        self.name.get_or_insert_with(|| stack.physical_name_within(LONGEST_ROLE_NAME).into());
         let service = self.service;
         RoleRef { node: stack.resource(self), service }
     }

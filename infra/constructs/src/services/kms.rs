@@ -10,6 +10,17 @@ use crate::{
 
 use super::units::Days;
 
+/// What a service needs that encrypts, reads and rotates by itself.
+const ENCRYPTING: [&str; 7] = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+];
+
 /// A symmetric key, rotated every year.
 ///
 /// Its policy lets the account's IAM policies decide who may use it, as AWS's default policy does, and
@@ -44,12 +55,25 @@ impl Key {
     }
 
     /// Lets an AWS service use the key by itself, for resources of this account only: CloudWatch for an
-    /// encrypted topic, CloudWatch Logs for an encrypted group.
+    /// encrypted topic. CloudWatch Logs doesn't say for which account it asks: see [`Key::for_log_groups`].
     pub fn for_service(mut self, principal: impl Into<std::borrow::Cow<'static, str>>) -> Self {
         let statement = Statement::allow(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"])
             .to_service(principal)
             .on("*")
             .when("StringEquals", "aws:SourceAccount", Pseudo::Account);
+        self.policy.add(statement);
+        self
+    }
+
+    /// Lets CloudWatch Logs of this region encrypt those log groups of this account whose name matches:
+    /// `/newsloom/*`.
+    pub fn for_log_groups(mut self, region: &str, name: impl Into<Text>) -> Self {
+        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        let groups = Text::from("arn:") + Pseudo::Partition + ":logs:" + Pseudo::Region + ":" + Pseudo::Account;
+        let statement = Statement::allow(ENCRYPTING)
+            .to_service(format!("logs.{region}.amazonaws.com{suffix}"))
+            .on("*")
+            .when("ArnLike", "kms:EncryptionContext:aws:logs:arn", groups + ":log-group:" + name.into());
         self.policy.add(statement);
         self
     }
@@ -62,7 +86,13 @@ impl Key {
 
     /// A key that is managed elsewhere, by its ARN.
     pub fn existing(arn: impl Into<Text>) -> ExistingKey {
-        ExistingKey(arn.into())
+        ExistingKey::Arn(arn.into())
+    }
+
+    /// A key that is managed elsewhere, by its alias: `alias/newsloom-ingestion-key`. Rights are on keys and not
+    /// on aliases, so Terraform looks the key up, and CloudFormation asks for its ARN.
+    pub fn existing_alias(alias: impl Into<Text>) -> ExistingKey {
+        ExistingKey::Alias(alias.into())
     }
 }
 
@@ -80,15 +110,24 @@ impl Construct for Key {
     }
 }
 
-/// See [`Key::existing`].
+/// See [`Key::existing`] and [`Key::existing_alias`].
 #[derive(Debug, Clone)]
-pub struct ExistingKey(Text);
+pub enum ExistingKey {
+    /// By its ARN.
+    Arn(Text),
+    /// By its alias.
+    Alias(Text),
+}
 
 impl Construct for ExistingKey {
     type Handle = KeyRef;
 
     fn build(self, stack: &mut Stack) -> KeyRef {
-        let lookup = Lookup::new("aws_kms_key", "AWS::KMS::Key").by("key_id", &self.0).known(ARN, &self.0);
+        let lookup = Lookup::new("aws_kms_key", "AWS::KMS::Key");
+        let lookup = match &self {
+            Self::Arn(arn) => lookup.by("key_id", arn).known(ARN, arn),
+            Self::Alias(alias) => lookup.by("key_id", alias),
+        };
         KeyRef { node: lookup.build(stack) }
     }
 }
@@ -187,12 +226,20 @@ impl Resource for Alias {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{check, problems};
+    use crate::testing::{check, check_stack, problems};
 
     #[test]
     fn renderings() {
         check("kms_key", Key::new("Encrypts the news stream"));
+        check_stack("kms_key_existing", |stack| {
+            let own = stack.add("Own", Key::existing_alias("alias/newsloom-ingestion-key"));
+            stack.output("OwnArn", own.arn());
+            let arn = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+            let given = stack.add("Given", Key::existing(arn));
+            stack.output("GivenArn", given.arn());
+        });
         check("kms_key_for_a_service", Key::new("Encrypts alarms").for_service("cloudwatch.amazonaws.com"));
+        check("kms_key_for_log_groups", Key::new("Encrypts logs").for_log_groups("eu-west-1", "/newsloom/*"));
     }
 
     #[test]

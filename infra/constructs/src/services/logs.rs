@@ -68,8 +68,8 @@ impl LogGroup {
         self
     }
 
-    /// Encrypted with this key. Its policy must let CloudWatch Logs of the region use it, see
-    /// [`Key::for_service`](super::kms::Key::for_service): `logs.eu-west-1.amazonaws.com`.
+    /// Encrypted with this key. Its policy must let CloudWatch Logs use it for this group, see
+    /// [`Key::for_log_groups`](super::kms::Key::for_log_groups).
     pub fn encrypted_by(mut self, key: KeyRef) -> Self {
         self.key = Some(key);
         self
@@ -401,7 +401,7 @@ mod tests {
     fn renderings() {
         check("logs_group", LogGroup::new());
         check_stack("logs_group_with_own_key", |stack| {
-            let key = stack.add("Key", Key::new("Encrypts logs").for_service("logs.eu-west-1.amazonaws.com"));
+            let key = stack.add("Key", Key::new("Encrypts logs").for_log_groups("eu-west-1", "/newsloom/*"));
             let group = LogGroup::new().named("/newsloom/ingester").retention(Days(365)).encrypted_by(key);
             let logs = stack.add("Logs", group);
             let writer = stack.add("Writer", Role::of(Service::EC2));

@@ -15,6 +15,16 @@ pub(crate) fn pascal(path: &str) -> String {
     path.chars().filter(|letter| *letter != '/').collect()
 }
 
+/// A name of at most so many characters; a longer one ends in a digest of the whole.
+pub(crate) fn within(name: String, most: usize) -> String {
+    if name.len() <= most {
+        return name;
+    }
+    let digest = name.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let start: String = name.chars().take(most.saturating_sub(9)).collect();
+    format!("{}-{digest:08x}", start.trim_end_matches('-'))
+}
+
 /// Whether an id may be a path's segment: a letter, then letters and digits.
 pub(crate) fn is_id(id: &str) -> bool {
     id.starts_with(|first: char| first.is_ascii_alphabetic()) && id.chars().all(|letter| letter.is_ascii_alphanumeric())
@@ -54,6 +64,15 @@ fn starts_word(letters: &[char], index: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_names_are_cut_and_differ_still() {
+        assert_eq!(within("newsloom-news".into(), 13), "newsloom-news");
+        let [one, two] = ["newsloom-enrichment-one", "newsloom-enrichment-two"].map(|name| within(name.into(), 20));
+        assert_eq!((one.len(), two.len()), (20, 20));
+        assert_ne!(one, two);
+        assert!(one.starts_with("newsloom-en-"), "{one}");
+    }
 
     #[test]
     fn paths_become_names() {

@@ -224,16 +224,14 @@ impl Stack {
         node.overrides.push(Override { backend, path, value });
     }
 
-    /// Creates `later` after `earlier` although it doesn't refer to it.
+    /// Creates `later` after `earlier` although it doesn't refer to it. Nothing is written where `earlier` is in a
+    /// stack that comes before: that one is deployed first as a whole.
     pub fn depends(&mut self, later: impl Handle, earlier: impl Handle) {
         let (id, earlier) = (self.id, earlier.node());
         if let Some(node) = self.own_node(later.node(), "made to depend on another") {
             node.depends_on.push(earlier);
-            if earlier.stack != id {
-                let message = format!(
-                    "`{}` can't wait for another stack's; a stack is deployed after those it takes from",
-                    node.path
-                );
+            if earlier.stack > id {
+                let message = format!("`{}` can't wait for what is in a stack that comes after it", node.path);
                 self.problem(message);
             }
         }
@@ -283,6 +281,12 @@ impl Stack {
     /// A name for what is being built, from the app's prefix and the path: `newsloom-ingestion-news`.
     pub fn physical_name(&self) -> String {
         format!("{}-{}", self.defaults.prefix, names::kebab(&self.path))
+    }
+
+    /// The same, cut to so many characters where it has more: what is cut off becomes a digest at the end, so
+    /// that two long names differ still.
+    pub fn physical_name_within(&self, most: usize) -> String {
+        names::within(self.physical_name(), most)
     }
 
     /// The app's name, which starts the name of everything in it.

@@ -6,10 +6,10 @@ use constructs::{
         dynamodb::{StreamingTableRef, Table, View},
         kinesis::StreamRef,
         kms::KeyRef,
-        lambda::{Function, FunctionRef},
+        lambda::{Code, Function, FunctionRef},
         sagemaker::{self, EndpointRef, HubModel, HuggingFace, Image, Instances, ModelRef, Serverless},
         sqs::QueueRef,
-        units::{Mib, Seconds},
+        units::{Days, Mib, Seconds},
     },
     tree::{Construct, Stack, Text},
 };
@@ -55,8 +55,10 @@ impl Construct for Enrichment<'_> {
         let quarantine = queue_for_people(stack, "Quarantine", settings.enrichment.quarantine_days, key);
         let failures = queue_for_people(stack, "Failures", 14, key);
         let endpoints = stack.add("Models", Models { settings, key });
-        let enrich = self.enrich(stack, &articles, quarantine, &endpoints, key);
+        let code = self.shared.uploaded(stack, "EnrichCode", self.code);
+        let enrich = self.enrich(code.code, &articles, quarantine, &endpoints, key);
         let enrich = stack.add("Enrich", enrich);
+        stack.depends(enrich, code.object);
 
         stack.trigger(enrich, triggered(self.news.records(), &settings.enrichment.trigger, failures));
         stack.grant(enrich, articles.get_items().and(articles.put_items()));
@@ -76,7 +78,7 @@ impl Construct for Enrichment<'_> {
 impl Enrichment<'_> {
     fn enrich(
         &self,
-        stack: &mut Stack,
+        code: Code,
         articles: &StreamingTableRef,
         quarantine: QueueRef,
         endpoints: &[(String, EndpointRef)],
@@ -98,14 +100,10 @@ impl Enrichment<'_> {
             request_timeout_ms: enrichment.request_timeout_ms,
             writes_in_flight: enrichment.writes_in_flight,
         };
-        let function = Function::rust(self.shared.uploaded(stack, "EnrichCode", self.code))
+        let function = Function::rust(code)
             .description("Asks the models for the sentiment of headlines and stores the articles")
             .environment(told.into_variables());
-        let function = sized(function, &enrichment.function, self.settings);
-        match key {
-            Some(key) => function.encrypted_by(key),
-            None => function,
-        }
+        sized(function, &enrichment.function, self.settings, key)
     }
 }
 
@@ -162,7 +160,7 @@ impl Models<'_> {
                 if let Some(warm) = endpoint.provisioned_concurrency {
                     size = size.provisioned(warm.into());
                 }
-                stack.add(&name, sagemaker::Endpoint::serving(model).serverless(size).named(self.name_of(route)))
+                stack.add(&name, self.logged(sagemaker::Endpoint::serving(model).serverless(size), route))
             }
             Endpoint::Instances(endpoint) => self.on_instances(stack, route, endpoint),
         }
@@ -186,16 +184,24 @@ impl Models<'_> {
 
     fn served(&self, model: ModelRef, route: &settings::Route, endpoint: &InstanceEndpoint) -> sagemaker::Endpoint {
         let instances = Instances::of(endpoint.instance_type.clone()).count(endpoint.count.into());
+        let has_local_storage = instances.has_local_storage();
         let configuration = sagemaker::EndpointConfiguration::on_instances(model, instances);
         let configuration = match self.key {
-            Some(key) => configuration.encrypted_by(key),
-            None => configuration,
+            Some(key) if !has_local_storage => configuration.encrypted_by(key),
+            _ => configuration,
         };
-        sagemaker::Endpoint::configured(configuration).named(self.name_of(route))
+        self.logged(sagemaker::Endpoint::configured(configuration), route)
     }
 
-    fn name_of(&self, route: &settings::Route) -> String {
-        format!("{}-{}", self.settings.name, route.name)
+    /// Named after the route; its logs are kept and encrypted as all others.
+    fn logged(&self, endpoint: sagemaker::Endpoint, route: &settings::Route) -> sagemaker::Endpoint {
+        let endpoint = endpoint
+            .named(format!("{}-{}", self.settings.name, route.name))
+            .logs_kept(Days(self.settings.monitoring.log_retention_days.into()));
+        match self.key {
+            Some(key) => endpoint.logs_encrypted_by(key),
+            None => endpoint,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use constructs::{
     services::{
         autoscaling::AutoScalingGroup,
         ec2::{self, Ami, LaunchTemplate, LaunchTemplateRef},
-        iam::{InstanceProfile, InstanceProfileRef, Role, RoleRef, Service},
+        iam::{InstanceProfile, InstanceProfileRef, Role, RoleRef, Service, ServiceLinkedRole, ServiceLinkedRoleRef},
         imagebuilder::{
             Component, Distribution, DistributionConfiguration, Image, ImagePipeline, ImageRecipe,
             InfrastructureConfiguration, ParentImage, Platform, Schedule,
@@ -17,12 +17,13 @@ use constructs::{
         units::{Days, Gib, Hours, Seconds},
         vpc::{NetworkRef, Peer, Port, SecurityGroup, SecurityGroupRef},
     },
-    tree::{Construct, Id, Pseudo, Ref, Stack, Text},
+    tree::{Construct, Id, NodeRef, Pseudo, Ref, Stack, Text},
 };
 use settings::{BakedImage, Feed, Network, Settings};
+use sha2::{Digest, Sha256};
 
 use super::{
-    SharedRef, id,
+    SharedRef, for_logs, id,
     machine::{Binary, secret_name},
     own_key_for,
 };
@@ -54,17 +55,43 @@ impl Construct for Ingestion<'_> {
     type Handle = IngestionRef;
 
     fn build(self, stack: &mut Stack) -> IngestionRef {
-        let key = own_key_for(stack, self.settings, "Encrypts the news, the feeds' credentials and the disks", &[]);
+        let (key, scaling) = self.key(stack);
         let news = stack.add("News", self.news(key));
         stack.output("StreamName", news.name()).describe("Where the ingester puts items");
         if let Some(network) = self.shared.network {
-            self.add_machine(stack, news, network, key);
+            self.add_machine(stack, news, network, Secrecy { key, scaling });
         }
         IngestionRef { news }
     }
 }
 
+/// What encrypts, and who may use it to start the machine.
+#[derive(Clone, Copy)]
+struct Secrecy {
+    key: Option<KeyRef>,
+    scaling: Option<ServiceLinkedRoleRef>,
+}
+
 impl Ingestion<'_> {
+    /// The stage's key, and the version of Auto Scaling's role that may use it for the machine's disk. With a
+    /// key of the customer's it is the account's own role that the key's policy must allow.
+    fn key(&self, stack: &mut Stack) -> (Option<KeyRef>, Option<ServiceLinkedRoleRef>) {
+        let encryption = &self.settings.encryption;
+        let is_made_here = encryption.customer_managed && encryption.key_arn.is_none();
+        let has_machine = self.shared.network.is_some();
+        let role = ServiceLinkedRole::autoscaling(self.settings.name.clone());
+        let scaling = (is_made_here && has_machine).then(|| stack.add("Scaling", role));
+        let what = "Encrypts the news, the feeds' credentials and the disks";
+        let key = own_key_for(stack, self.settings, what, |key| {
+            let key = for_logs(key, self.settings);
+            match scaling {
+                Some(scaling) => scaling.uses(key),
+                None => key,
+            }
+        });
+        (key, scaling)
+    }
+
     fn news(&self, key: Option<KeyRef>) -> Stream {
         let settings = &self.settings.ingestion.stream;
         let stream = match settings.shards {
@@ -78,12 +105,18 @@ impl Ingestion<'_> {
         }
     }
 
-    fn add_machine(&self, stack: &mut Stack, news: StreamRef, network: NetworkRef, key: Option<KeyRef>) {
+    fn add_machine(&self, stack: &mut Stack, news: StreamRef, network: NetworkRef, secrecy: Secrecy) {
+        let key = secrecy.key;
         let settings = self.settings;
         let object = self.shared.upload(stack, "IngesterCode", self.binary);
-        let binary = Binary { bucket: self.shared.code, asset: self.binary };
+        let binary = Binary { bucket: self.shared.code, asset: self.binary, object };
         let kept = Days(settings.monitoring.log_retention_days.into());
-        let logs = stack.add("Logs", LogGroup::new().retention(kept).named(log_group_name(settings)));
+        let logs = LogGroup::new().retention(kept).named(log_group_name(settings));
+        let logs = match key {
+            Some(key) => logs.encrypted_by(key),
+            None => logs,
+        };
+        let logs = stack.add("Logs", logs);
         let role = stack.add("Ingester", Role::of(Service::EC2).description("The machine that reads the feeds"));
         let secrets = self.add_secrets(stack, key);
         self.grant(stack, role, news, logs, secrets);
@@ -110,7 +143,7 @@ impl Ingestion<'_> {
         let template = self.template(ami, profile, group, key).user_data(binary.user_data(settings, installed));
         let template = stack.add("Template", template);
         stack.depends(template, object);
-        self.add_group(stack, template, network, role);
+        self.add_group(stack, template, network, role, secrecy.scaling);
     }
 
     /// An empty secret for each feed that logs in and whose secret isn't the customer's.
@@ -146,6 +179,9 @@ impl Ingestion<'_> {
         stack.grant(role, news.write());
         stack.grant(role, logs.write());
         stack.grant(role, secrets);
+        for feed in &self.settings.ingestion.feeds {
+            stack.grant(role, recording(feed));
+        }
         stack.grant(role, session_manager());
     }
 
@@ -170,13 +206,27 @@ impl Ingestion<'_> {
         }
     }
 
-    fn add_group(&self, stack: &mut Stack, template: LaunchTemplateRef, network: NetworkRef, role: RoleRef) {
+    fn add_group(
+        &self,
+        stack: &mut Stack,
+        template: LaunchTemplateRef,
+        network: NetworkRef,
+        role: RoleRef,
+        scaling: Option<ServiceLinkedRoleRef>,
+    ) {
         let subnets: Vec<Ref<Id>> = match is_private(&self.settings.network) {
             true => network.private_subnets().collect(),
             false => network.public_subnets().collect(),
         };
         let group = AutoScalingGroup::of(template, subnets).exactly(1).health_check_grace(Seconds(120));
+        let group = match scaling {
+            Some(scaling) => group.service_role(scaling),
+            None => group,
+        };
         let group = stack.add("Machine", group);
+        for way in ways_out(&self.settings.network, network) {
+            stack.depends(group, way);
+        }
         if let Some(policy) = stack.policy_of(role) {
             stack.depends(group, policy);
         }
@@ -190,6 +240,21 @@ fn is_private(network: &Network) -> bool {
         Network::New(network) => network.nat,
         Network::Existing(network) => network.public_subnet_ids.is_empty(),
     }
+}
+
+/// What leads from the machine to the internet: it installs what it runs as it starts.
+fn ways_out(settings: &Network, network: NetworkRef) -> Vec<NodeRef> {
+    match is_private(settings) {
+        true => network.private_ways_out().collect(),
+        false => network.public_ways_out().collect(),
+    }
+}
+
+/// May read the recording that a feed replays, where that is in S3.
+fn recording(feed: &Feed) -> Grant {
+    let Feed::Replay(replay) = feed else { return Grant::default() };
+    let Some(object) = replay.location.strip_prefix("s3://") else { return Grant::default() };
+    Statement::allow(["s3:GetObject"]).on(Text::from("arn:") + Pseudo::Partition + ":s3:::" + object.to_owned()).into()
 }
 
 fn architecture(settings: &Settings) -> ec2::Architecture {
@@ -262,23 +327,28 @@ impl Construct for Baked<'_> {
 
     fn build(self, stack: &mut Stack) -> Ref<Id> {
         let settings = self.settings;
-        let version = version_of(self.binary.asset);
+        let version = self.version();
         let component = Component::new(Platform::Linux, version.clone(), self.binary.component());
         let component = match self.key {
             Some(key) => component.encrypted_by(key),
             None => component,
         };
         let component = stack.add("Ingester", component);
+        stack.depends(component, self.binary.object);
         let parent = match settings.architecture {
             settings::Architecture::X86 => ParentImage::amazon_linux_2023_x86_64(),
             settings::Architecture::Arm => ParentImage::amazon_linux_2023_arm64(),
         };
-        let recipe = stack.add("Recipe", ImageRecipe::based_on(parent, version).with(component));
+        let kept = Days(settings.monitoring.log_retention_days.into());
+        let recipe = ImageRecipe::based_on(parent, version).with(component).logs_kept(kept);
+        let here = Distribution::here().named(format!("{}-ingester", settings.name));
+        let (recipe, here) = match self.key {
+            Some(key) => (recipe.encrypted_by(key).logs_encrypted_by(key), here.encrypted_by(key)),
+            None => (recipe, here),
+        };
+        let recipe = stack.add("Recipe", recipe);
         let infrastructure = self.infrastructure(stack);
-        let distribution = DistributionConfiguration::of(
-            Distribution::here().named(format!("{}-ingester-{{{{ imagebuilder:buildDate }}}}", settings.name)),
-        );
-        let distribution = stack.add("Distribution", distribution);
+        let distribution = stack.add("Distribution", DistributionConfiguration::of(here));
         let schedule = Schedule::cron(cron_fields(&self.baked.schedule).to_owned());
         let pipeline = ImagePipeline::of(recipe, infrastructure).distributed(distribution).scheduled(schedule);
         stack.add("Pipeline", pipeline);
@@ -286,17 +356,27 @@ impl Construct for Baked<'_> {
     }
 }
 
-/// What a version of a component or recipe holds never changes, so another binary is another version.
-fn version_of(binary: &Asset) -> String {
-    let digest = binary.sha256.get(..6).and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    format!("1.0.{}", digest.unwrap_or_default())
-}
-
 impl Baked<'_> {
+    /// What a version of a component or recipe holds never changes, so another content is another version.
+    fn version(&self) -> String {
+        let parts = [
+            self.binary.asset.sha256.as_bytes(),
+            self.binary.static_part().as_bytes(),
+            self.settings.architecture.name().as_bytes(),
+            &[u8::from(self.key.is_some())],
+        ];
+        let digest = Sha256::digest(parts.concat());
+        format!("1.0.{}", u32::from_be_bytes([0, digest[0], digest[1], digest[2]]))
+    }
+
     fn infrastructure(&self, stack: &mut Stack) -> constructs::services::imagebuilder::InfrastructureConfigurationRef {
         let settings = self.settings;
         let role = stack.add("Builder", Role::of(Service::EC2).description("Builds the ingester's image"));
         stack.grant(role, self.binary.bucket.read_prefix(self.binary.asset.key.clone()));
+        if let Some(key) = self.key {
+            // The component is encrypted, and it is the machine that reads it.
+            stack.grant(role, key.decrypt());
+        }
         let profile = stack.add("Profile", InstanceProfile::of(role));
         let kind = self.baked.build_instance_type.clone();
         let kind = kind.unwrap_or_else(|| settings.ingestion.instance.instance_type(settings.architecture).to_owned());
@@ -311,7 +391,11 @@ impl Baked<'_> {
             Some(subnet) => infrastructure.in_subnet(subnet, [group.id()]),
             None => infrastructure,
         };
-        stack.add("Infrastructure", infrastructure)
+        let infrastructure = stack.add("Infrastructure", infrastructure);
+        for way in ways_out(&settings.network, network) {
+            stack.depends(infrastructure, way);
+        }
+        infrastructure
     }
 }
 

@@ -3,7 +3,7 @@
 use constructs::{
     services::{
         imagebuilder::{Document, Step},
-        s3::BucketRef,
+        s3::{BucketRef, ObjectRef},
     },
     tree::{Pseudo, Text},
 };
@@ -55,21 +55,30 @@ WantedBy=multi-user.target
 pub(super) struct Binary<'a> {
     pub(super) bucket: BucketRef,
     pub(super) asset: &'a Asset,
+    /// What has to be there before a machine asks for it.
+    pub(super) object: ObjectRef,
 }
 
 impl Binary<'_> {
-    /// Copies it, compares its checksum, and only then puts it in its place.
+    /// Copies it, compares its checksum, and only then puts it in its place. It tries for ten minutes: new
+    /// rights and routes take a while to be known everywhere, and nobody starts this a second time.
     fn installation(&self) -> Text {
-        Text::from("install -d /opt/newsloom /etc/newsloom\naws s3 cp --only-show-errors --region ")
+        Text::from("install -d /opt/newsloom /etc/newsloom\n")
+            + "for attempt in {1..60}; do\n    aws s3 cp --only-show-errors --region "
             + Pseudo::Region
             + " s3://"
             + self.bucket.name()
-            + format!("/{} {BINARY}.new\n", self.asset.key)
+            + format!("/{} {BINARY}.new && break\n    sleep 10\ndone\n", self.asset.key)
             + format!("echo '{}  {BINARY}.new' | sha256sum --check --quiet\n", self.asset.sha256)
             + format!("chmod 0755 {BINARY}.new\nmv {BINARY}.new {BINARY}\n")
             + "cat > /etc/systemd/system/newsloom-ingester.service <<'UNIT'\n"
             + UNIT
             + "UNIT\nsystemctl daemon-reload\n"
+    }
+
+    /// What an image holds beside the binary.
+    pub(super) fn static_part(&self) -> &'static str {
+        UNIT
     }
 
     /// What a machine runs when it starts: the installation, unless its image has it, and the configuration.

@@ -30,9 +30,14 @@ use constructs::{
 };
 use settings::{Function, LogLevel, Settings, Trigger};
 
-/// The stage's key, if the customer keeps the keys.
+/// The stage's key, if the customer keeps the keys; also for log groups, which all have the pipeline's name in
+/// theirs.
 fn own_key(stack: &mut Stack, settings: &Settings, what: &'static str) -> Option<KeyRef> {
-    own_key_for(stack, settings, what, &[])
+    own_key_for(stack, settings, what, |key| for_logs(key, settings))
+}
+
+fn for_logs(key: Key, settings: &Settings) -> Key {
+    key.for_log_groups(&settings.region, format!("*{}*", settings.name))
 }
 
 /// The same, for services that use it by themselves.
@@ -40,7 +45,7 @@ fn own_key_for(
     stack: &mut Stack,
     settings: &Settings,
     what: &'static str,
-    services: &[&'static str],
+    services: impl FnOnce(Key) -> Key,
 ) -> Option<KeyRef> {
     let encryption = &settings.encryption;
     if !encryption.customer_managed {
@@ -50,7 +55,7 @@ fn own_key_for(
         return Some(stack.add("Key", Key::existing(arn)));
     }
     let key = Key::new(what).deleted_after(Days(encryption.deletion_window_days.into()));
-    Some(stack.add("Key", services.iter().fold(key, |key, service| key.for_service(*service))))
+    Some(stack.add("Key", services(key)))
 }
 
 /// A queue for what a person has to look at: kept as long as a queue can keep, and nothing takes from it.
@@ -66,7 +71,7 @@ fn queue_for_people(stack: &mut Stack, id: &str, days: u8, key: Option<KeyRef>) 
 }
 
 /// What both functions have in common, from the settings.
-fn sized(function: lambda::Function, size: &Function, settings: &Settings) -> lambda::Function {
+fn sized(function: lambda::Function, size: &Function, settings: &Settings, key: Option<KeyRef>) -> lambda::Function {
     let mut function = function
         .architecture(architecture(settings))
         .memory(constructs::services::units::Mib(size.memory_mib.into()))
@@ -82,7 +87,10 @@ fn sized(function: lambda::Function, size: &Function, settings: &Settings) -> la
     if settings.monitoring.tracing {
         function = function.traced();
     }
-    function
+    match key {
+        Some(key) => function.encrypted_by(key).logs_encrypted_by(key),
+        None => function,
+    }
 }
 
 fn architecture(settings: &Settings) -> lambda::Architecture {

@@ -12,7 +12,7 @@ use constructs::{
     tree::{Construct, Stack, Text},
 };
 use news::metrics;
-use settings::{Settings, Thresholds};
+use settings::{Feed, Settings, Thresholds};
 
 use super::{EnrichmentRef, IngestionRef, RedistributionRef, own_key_for};
 
@@ -100,7 +100,9 @@ impl Monitoring<'_> {
         if mails.is_empty() {
             return None;
         }
-        let key = own_key_for(stack, self.settings, "Encrypts what alarms say", &["cloudwatch.amazonaws.com"]);
+        let key = own_key_for(stack, self.settings, "Encrypts what alarms say", |key| {
+            key.for_service("cloudwatch.amazonaws.com")
+        });
         let topic = Topic::standard().allow_service("cloudwatch.amazonaws.com");
         let topic = match key {
             Some(key) => topic.encrypted_by(key),
@@ -137,12 +139,32 @@ impl Monitoring<'_> {
             Graph::of("Age of 99 % at the broker, milliseconds", [percentile(own(metrics::AGE))]).from_zero().into(),
             Graph::of("Repeats and quarantine", [own(metrics::SKIPPED), own(metrics::QUARANTINED)]).from_zero().into(),
         ]);
+        let dashboard = dashboard.row(self.ingester());
         let dashboard = if self.watched.functions.is_empty() { dashboard } else { dashboard.row(functions) };
         let dashboard = if self.watched.queues.is_empty() { dashboard } else { dashboard.row(last_row) };
         match endpoints {
             Some(endpoints) => dashboard.row([endpoints]),
             None => dashboard,
         }
+    }
+}
+
+impl Monitoring<'_> {
+    /// What feeds and ingester report.
+    fn ingester(&self) -> [Widget; 3] {
+        let settings = self.settings;
+        let by_feed = |metric: metrics::Metric, statistic: Statistic| {
+            let feeds = settings.ingestion.feeds.iter();
+            feeds.map(move |feed| of_feed(settings, metric, feed).statistic(statistic).label(feed.name().to_owned()))
+        };
+        let silence = by_feed(metrics::STALENESS, Statistic::Maximum);
+        let lost = by_feed(metrics::GAPS, Statistic::Sum);
+        let spooled = of_pipeline(settings, metrics::SPOOLED).statistic(Statistic::Maximum);
+        [
+            Graph::of("Silence of feeds, seconds", silence).from_zero().into(),
+            Graph::of("Announced items that never came", lost).from_zero().into(),
+            Graph::of("Waiting on the ingester's disk", [spooled]).from_zero().into(),
+        ]
     }
 }
 
@@ -180,6 +202,12 @@ impl Watch<'_> {
         let spooled = of_pipeline(self.settings, metrics::SPOOLED).statistic(Statistic::Maximum);
         let alarm = Alarm::when(spooled).above(0.0).for_periods(5);
         self.add(stack, "IngesterSpools", alarm, "Kinesis doesn't take items; they wait on the ingester's disk");
+        for feed in &self.settings.ingestion.feeds {
+            let lost = of_feed(self.settings, metrics::GAPS, feed).statistic(Statistic::Sum).period(FIVE_MINUTES);
+            let alarm = Alarm::when(lost).above(0.0).for_periods(1);
+            let id = format!("{}Lost", super::id(feed.name()));
+            self.add(stack, &id, alarm, format!("The feed {} announced items that never came", feed.name()));
+        }
     }
 
     fn stream(&mut self, stack: &mut Stack, stream: &Text) {
@@ -242,9 +270,18 @@ impl Watch<'_> {
             format!("The broker uses more than {percent} % of its memory and will block publishers"),
         );
         let gib = self.thresholds().broker_disk_free_gib;
-        let free = of_broker("RabbitMQDiskFree", name).statistic(Statistic::Minimum);
-        let disk = Alarm::when(free).below(f64::from(gib) * 1024.0 * 1024.0 * 1024.0).for_periods(3);
-        self.add(stack, "BrokerDisk", disk, format!("Less than {gib} GiB are left on the broker's disk"));
+        // The limit is AWS's, and another for each type: below it the broker blocks publishers.
+        let free = Expression::new("(free - limit) / 1073741824")
+            .with("free", of_broker("RabbitMQDiskFree", name).statistic(Statistic::Minimum))
+            .with("limit", of_broker("RabbitMQDiskFreeLimit", name))
+            .label("Free above the limit, GiB");
+        let disk = Alarm::when(free).below(gib.into()).for_periods(3);
+        self.add(
+            stack,
+            "BrokerDisk",
+            disk,
+            format!("Less than {gib} GiB are left on the broker's disk until it blocks publishers"),
+        );
     }
 
     fn age(&mut self, stack: &mut Stack) {
@@ -266,6 +303,10 @@ fn of_pipeline(settings: &Settings, metric: metrics::Metric) -> Metric {
         .dimension(metrics::PIPELINE, settings.name.clone())
         .statistic(Statistic::Sum)
         .period(MINUTE)
+}
+
+fn of_feed(settings: &Settings, metric: metrics::Metric, feed: &Feed) -> Metric {
+    of_pipeline(settings, metric).dimension(metrics::FEED, feed.name().to_owned())
 }
 
 fn percentile(metric: Metric) -> Metric {

@@ -4,7 +4,7 @@ use constructs::{
     services::{
         dynamodb::StreamingTableRef,
         kms::KeyRef,
-        lambda::{EventName, Filter, Function, FunctionRef},
+        lambda::{Code, EventName, Filter, Function, FunctionRef},
         mq::{self, AMQPS, BrokerRef, Day, Instance, User, Version},
         secretsmanager::{PasswordRules, Secret, SecretRef},
         sqs::QueueRef,
@@ -56,8 +56,10 @@ impl Construct for Redistribution<'_> {
             Broker::Cluster(broker) => self.managed(stack, broker, true, key),
             Broker::Existing(broker) => existing(stack, broker),
         };
-        let publish = self.publish(stack, &reach, key);
+        let code = self.shared.uploaded(stack, "PublishCode", self.code);
+        let publish = self.publish(stack, code.code, &reach, key);
         let publish = stack.add("Publish", publish);
+        stack.depends(publish, code.object);
 
         let inserts = Filter::event_name([EventName::Insert]);
         let changes = self.articles.changes().filter(inserts);
@@ -109,7 +111,8 @@ impl Redistribution<'_> {
     ) -> mq::Broker {
         let user = User::new(managed.username.clone(), secret);
         let made = mq::Broker::rabbitmq(version(&managed.engine_version), user);
-        let mut subnets = network.into_iter().flat_map(NetworkRef::private_subnets);
+        // One for each node: with one more zone, the broker stays what it is.
+        let mut subnets = network.into_iter().flat_map(NetworkRef::private_subnets).take(3);
         let broker = match (network.is_some(), cluster) {
             (false, false) => made.public(),
             (false, true) => made.public_cluster(),
@@ -129,7 +132,7 @@ impl Redistribution<'_> {
         }
     }
 
-    fn publish(&self, stack: &mut Stack, reach: &Reach, key: Option<KeyRef>) -> Function {
+    fn publish(&self, stack: &mut Stack, code: Code, reach: &Reach, key: Option<KeyRef>) -> Function {
         let redistribution = &self.settings.redistribution;
         let told = PublishSettings::<Text> {
             pipeline: self.settings.name.clone().into(),
@@ -142,19 +145,15 @@ impl Redistribution<'_> {
             confirm_timeout_ms: redistribution.confirm_timeout_ms,
             connect_timeout_ms: redistribution.connect_timeout_ms,
         };
-        let function = Function::rust(self.shared.uploaded(stack, "PublishCode", self.code))
+        let function = Function::rust(code)
             .description("Publishes new articles to RabbitMQ and waits until the broker has them")
             .environment(told.into_variables());
-        let function = sized(function, &redistribution.function, self.settings);
-        let function = match self.shared.network.filter(|_| reach.in_network) {
+        let function = sized(function, &redistribution.function, self.settings, key);
+        match self.shared.network.filter(|_| reach.in_network) {
             Some(network) => {
                 let group = self.function_group(stack, network, reach.group);
                 function.in_vpc(network.private_subnets(), [group.id()])
             }
-            None => function,
-        };
-        match key {
-            Some(key) => function.encrypted_by(key),
             None => function,
         }
     }
@@ -184,6 +183,8 @@ impl Redistribution<'_> {
 fn broker_group(stack: &mut Stack, network: NetworkRef) -> SecurityGroupRef {
     let group = stack.add("BrokerGroup", SecurityGroup::in_vpc(network, "The broker"));
     stack.allow(network, group, Port::tcp(AMQPS), "Subscribers in the network");
+    // Users for subscribers are made there, and nowhere else.
+    stack.allow(network, group, Port::HTTPS, "Management pages of RabbitMQ, in the network");
     group
 }
 

@@ -2,6 +2,7 @@
 
 use constructs::{
     services::{
+        kms::KeyRef,
         lambda::Code,
         s3::{Bucket, BucketRef, Object, ObjectRef},
         units::Days,
@@ -38,25 +39,38 @@ impl SharedRef {
     }
 
     /// The same, as a function's code.
-    pub(super) fn uploaded(self, stack: &mut Stack, id: &str, asset: &Asset) -> Code {
-        self.upload(stack, id, asset);
-        Code::object(self.code.name(), asset.key.clone()).sha256(asset.sha256_base64.clone())
+    pub(super) fn uploaded(self, stack: &mut Stack, id: &str, asset: &Asset) -> Uploaded {
+        let object = self.upload(stack, id, asset);
+        let code = Code::object(self.code.name(), asset.key.clone()).sha256(asset.sha256_base64.clone());
+        Uploaded { code, object }
     }
+}
+
+/// A function's code, and the object that has to be there before the function: the code names it by its key,
+/// which CloudFormation needs, and so doesn't refer to it.
+pub(super) struct Uploaded {
+    pub(super) code: Code,
+    pub(super) object: ObjectRef,
 }
 
 impl Construct for Shared<'_> {
     type Handle = SharedRef;
 
     fn build(self, stack: &mut Stack) -> SharedRef {
-        let code = match &self.settings.code.bucket {
+        let bucket = &self.settings.code.bucket;
+        let has_logs = self.with_network && matches!(self.settings.network, Network::New(_));
+        let key = (bucket.is_none() || has_logs)
+            .then(|| own_key(stack, self.settings, "Encrypts the code of functions and ingester, and flow logs"))
+            .flatten();
+        let code = match bucket {
             Some(name) => stack.add("Code", Bucket::existing(name)),
-            None => self.new_bucket(stack),
+            None => stack.add("Code", new_bucket(key)),
         };
         if !self.with_network {
             return SharedRef { code, network: None, secrets: None };
         }
         let (network, secrets) = match &self.settings.network {
-            Network::New(new) => self.new_network(stack, new),
+            Network::New(new) => self.new_network(stack, new, key),
             Network::Existing(existing) => existing_network(stack, existing),
         };
         SharedRef { code, network: Some(network), secrets }
@@ -64,18 +78,17 @@ impl Construct for Shared<'_> {
 }
 
 impl Shared<'_> {
-    fn new_bucket(&self, stack: &mut Stack) -> BucketRef {
-        let key = own_key(stack, self.settings, "Encrypts the code of functions and ingester");
-        let bucket = Bucket::new().expire_noncurrent_after(Days(90));
-        let bucket = match key {
-            Some(key) => bucket.encrypted_by(key),
-            None => bucket,
-        };
-        stack.add("Code", bucket)
-    }
-
-    fn new_network(&self, stack: &mut Stack, new: &NewNetwork) -> (NetworkRef, Option<InterfaceEndpointsRef>) {
+    fn new_network(
+        &self,
+        stack: &mut Stack,
+        new: &NewNetwork,
+        key: Option<KeyRef>,
+    ) -> (NetworkRef, Option<InterfaceEndpointsRef>) {
         let logs = FlowLogs::rejected().kept_for(Days(self.settings.monitoring.log_retention_days.into()));
+        let logs = match key {
+            Some(key) => logs.encrypted_by(key),
+            None => logs,
+        };
         let mut network =
             constructs::services::vpc::Network::new(new.cidr.clone()).with_public_subnets().flow_logs(logs);
         network = match &new.zones {
@@ -96,6 +109,14 @@ impl Shared<'_> {
         // With a NAT there is a way to Secrets Manager already.
         let secrets = (!new.nat).then(|| stack.add("Endpoints", secrets_endpoint(network)));
         (network, secrets)
+    }
+}
+
+fn new_bucket(key: Option<KeyRef>) -> Bucket {
+    let bucket = Bucket::new().expire_noncurrent_after(Days(90));
+    match key {
+        Some(key) => bucket.encrypted_by(key),
+        None => bucket,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Feeds, the machine and its image.
 
 use super::Rules;
-use crate::{Architecture, Authentication, Feed, Image};
+use crate::{Architecture, Authentication, Feed, Image, Network};
 
 /// What the system needs of the disk; the rest is for the spool.
 const SYSTEM_GIB: u32 = 4;
@@ -42,12 +42,24 @@ impl Rules<'_> {
             let build = image.build_instance_type.as_deref();
             self.instance_type("ingestion.image.build_instance_type", build);
             self.schedule("ingestion.image.schedule", &image.schedule);
+            self.way_out_for_builder();
         }
         let free_mib = u32::from(instance.volume_gib).saturating_sub(SYSTEM_GIB) * 1024;
         if instance.spool_mib > free_mib {
             let (spool, volume) = (instance.spool_mib, instance.volume_gib);
             let message = format!("{spool} given, but a disk of {volume} GiB leaves {free_mib} MiB beside the system");
             self.problem("ingestion.instance.spool_mib", message);
+        }
+    }
+
+    /// Image Builder gives its machine the address that the subnet gives, and ours give none.
+    fn way_out_for_builder(&mut self) {
+        if let Network::New(network) = &self.settings.network
+            && !network.nat
+        {
+            let message = "\"baked\" given, but the machine that builds the image finds no way out of the network; \
+                           set nat = true in [network]";
+            self.problem("ingestion.image", message.into());
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Backend, Finding, Kind, References, Schema, Schemas, TagForm, check, read, shape};
+use super::{Backend, Finding, Kind, References, Schema, Schemas, TagForm, check, shape};
 use crate::tree::{Access, Attribute, NodeRef, Properties, Reference, Text, Value};
 
 const BACKENDS: [Backend; 2] = [Backend::Terraform, Backend::CloudFormation];

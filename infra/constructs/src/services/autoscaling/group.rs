@@ -7,7 +7,7 @@ use crate::{
     policy::{Grant, Statement},
     services::{
         ec2::LaunchTemplateRef,
-        iam::RoleRef,
+        iam::{RoleRef, ServiceLinkedRoleRef},
         units::{Days, Seconds},
     },
     tree::{
@@ -59,6 +59,7 @@ pub struct AutoScalingGroup {
     termination: Vec<TerminationPolicy>,
     cpu: Option<u32>,
     hooks: Vec<LifecycleHook>,
+    service_role: Option<ServiceLinkedRoleRef>,
     name: Option<Text>,
 }
 
@@ -78,6 +79,7 @@ impl AutoScalingGroup {
             termination: Vec::new(),
             cpu: None,
             hooks: Vec::new(),
+            service_role: None,
             name: None,
         }
     }
@@ -147,6 +149,13 @@ impl AutoScalingGroup {
     /// is there.
     pub fn hook(mut self, hook: LifecycleHook) -> Self {
         self.hooks.push(hook);
+        self
+    }
+
+    /// Launches instances with this version of Auto Scaling's own role: the one that may use the key of their
+    /// disks. Left out, the account's, which may use no key but AWS's.
+    pub fn service_role(mut self, role: ServiceLinkedRoleRef) -> Self {
+        self.service_role = Some(role);
         self
     }
 
@@ -325,6 +334,7 @@ impl Resource for Group {
             .set_some("MaxInstanceLifetime", group.lifetime.map(seconds))
             .set_some("InstanceMaintenancePolicy", group.is_new_first.then_some(maintenance))
             .set_filled("TerminationPolicies", self.termination_policies())
+            .set_some("ServiceLinkedRoleARN", group.service_role.map(ServiceLinkedRoleRef::arn))
             .set("MetricsCollection", [Properties::default().set("Granularity", "1Minute").set("Metrics", METRICS)])
             .set("Tags", [name])
     }
@@ -361,6 +371,7 @@ impl Resource for Group {
             .set_some("max_instance_lifetime", group.lifetime.map(seconds))
             .set_some("instance_maintenance_policy", group.is_new_first.then(healthy))
             .set_filled("termination_policies", self.termination_policies())
+            .set_some("service_linked_role_arn", group.service_role.map(ServiceLinkedRoleRef::arn))
             .set("enabled_metrics", METRICS)
             .set("instance_refresh", refresh)
             .set("tag", [name])
@@ -411,7 +422,7 @@ mod tests {
     use crate::{
         services::{
             ec2::{Ami, Architecture, LaunchTemplate},
-            iam::{InstanceProfile, Role, Service},
+            iam::{InstanceProfile, Role, Service, ServiceLinkedRole},
             vpc::Network,
         },
         testing::{check_stack, problems},
@@ -435,6 +446,7 @@ mod tests {
         });
         check_stack("autoscaling_group_in_full", |stack| {
             stack.tag("team", "news");
+            let scaling = stack.add("Scaling", ServiceLinkedRole::autoscaling("newsloom"));
             let handlers = group(stack)
                 .between(2..=6)
                 .desired(3)
@@ -444,6 +456,7 @@ mod tests {
                 .terminating(TerminationPolicy::OldestLaunchTemplate)
                 .terminating(TerminationPolicy::OldestInstance)
                 .cpu_target(60)
+                .service_role(scaling)
                 .hook(LifecycleHook::stopping("Drain").within(Seconds(120)).otherwise_continue())
                 .named("feed-handlers");
             let handlers = stack.add("Handlers", handlers);

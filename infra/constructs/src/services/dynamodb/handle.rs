@@ -1,12 +1,11 @@
 //! What others refer to a table by.
 
-use crate::services::lambda::Changes;
 use std::ops::Deref;
 
 use crate::{
     policy::{Grant, Statement},
-    services::kms::KeyRef,
-    tree::{Access, Arn, Attribute, Construct, Handle, Lookup, Name, NodeRef, Pseudo, Ref, Stack, Text},
+    services::{kms::KeyRef, lambda::Changes},
+    tree::{Access, Arn, Attribute, Construct, Handle, Lookup, Name, NodeRef, Other, Pseudo, Ref, Stack, Text},
 };
 
 /// A [`Table`](super::Table) of a stack, or one that exists already.
@@ -20,6 +19,7 @@ pub struct TableRef {
 const ARN: Attribute = Attribute::arn("arn", Access::GetAtt("Arn"));
 const NAME: Attribute = Attribute::name("name", Access::Ref);
 const STREAM_ARN: Attribute = Attribute::arn("stream_arn", Access::GetAtt("StreamArn"));
+const STREAM_LABEL: Attribute = Attribute::other("stream_label", Access::None);
 
 impl TableRef {
     /// The table's ARN.
@@ -175,9 +175,22 @@ impl ExistingTable {
         self
     }
 
-    /// It has a stream, which Terraform looks up and CloudFormation asks for.
+    /// It has a stream. Terraform looks up its label, the time it was turned on, and CloudFormation asks for it;
+    /// the stream's ARN is the table's and the label.
     pub fn streaming(self) -> ExistingStreamingTable {
         ExistingStreamingTable(self)
+    }
+}
+
+impl ExistingTable {
+    fn lookup(&self) -> Lookup {
+        let by_name = Lookup::new("aws_dynamodb_table", "AWS::DynamoDB::Table").by("name", &self.name);
+        by_name.known(NAME, &self.name).known(ARN, self.arn())
+    }
+
+    fn arn(&self) -> Text {
+        let arn = Text::from("arn:") + Pseudo::Partition + ":dynamodb:" + Pseudo::Region + ":" + Pseudo::Account;
+        arn + ":table/" + &self.name
     }
 }
 
@@ -185,12 +198,7 @@ impl Construct for ExistingTable {
     type Handle = TableRef;
 
     fn build(self, stack: &mut Stack) -> TableRef {
-        let arn = Text::from("arn:") + Pseudo::Partition + ":dynamodb:" + Pseudo::Region + ":" + Pseudo::Account;
-        let lookup = Lookup::new("aws_dynamodb_table", "AWS::DynamoDB::Table")
-            .by("name", &self.name)
-            .known(NAME, &self.name)
-            .known(ARN, arn + ":table/" + &self.name);
-        TableRef { node: lookup.build(stack), key: self.key, indexed: self.indexed }
+        TableRef { node: self.lookup().build(stack), key: self.key, indexed: self.indexed }
     }
 }
 
@@ -202,6 +210,9 @@ impl Construct for ExistingStreamingTable {
     type Handle = StreamingTableRef;
 
     fn build(self, stack: &mut Stack) -> StreamingTableRef {
-        StreamingTableRef(self.0.build(stack))
+        let Self(table) = self;
+        let label = Ref::<Other>::new(stack.add("Stream", table.lookup()), STREAM_LABEL);
+        let lookup = table.lookup().known(STREAM_ARN, table.arn() + "/stream/" + label);
+        StreamingTableRef(TableRef { node: lookup.build(stack), key: table.key, indexed: table.indexed })
     }
 }

@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// An image that is built while the stack is deployed, which waits for it: twenty minutes and more. Another version
-/// of the recipe builds another image.
+/// of the recipe builds another image. What is installed in it isn't listed, as the instance would need rights to
+/// write an inventory.
 ///
 /// ```
 /// use constructs::{services::imagebuilder::{Image, ImageRecipeRef, InfrastructureConfigurationRef}, tree::Stack};
@@ -119,6 +120,7 @@ impl Resource for Image {
             .set("ImageRecipeArn", self.recipe.arn())
             .set("InfrastructureConfigurationArn", self.infrastructure.arn())
             .set_some("DistributionConfigurationArn", self.distribution.map(DistributionConfigurationRef::arn))
+            .set("EnhancedImageMetadataEnabled", false)
             .set("ImageTestsConfiguration", tests)
             .set_filled("ImageScanningConfiguration", enabled("ImageScanningEnabled", self.scanned))
     }
@@ -129,6 +131,7 @@ impl Resource for Image {
             .set("image_recipe_arn", self.recipe.arn())
             .set("infrastructure_configuration_arn", self.infrastructure.arn())
             .set_some("distribution_configuration_arn", self.distribution.map(DistributionConfigurationRef::arn))
+            .set("enhanced_image_metadata_enabled", false)
             .set("image_tests_configuration", tests)
             .set_filled("image_scanning_configuration", enabled("image_scanning_enabled", self.scanned))
             .set("timeouts", Properties::default().set("create", format!("{}m", self.within.0)))

@@ -113,7 +113,8 @@ impl Construct for InfrastructureConfiguration {
 }
 
 /// What an instance does while an image is built: fetch components, answer Systems Manager, write logs (Image
-/// Builder User Guide, `EC2InstanceProfileForImageBuilder`, and `AmazonSSMManagedInstanceCore`, narrowed).
+/// Builder User Guide, `EC2InstanceProfileForImageBuilder`, and `AmazonSSMManagedInstanceCore`, narrowed: without
+/// the inventory, which images and pipelines don't ask for).
 fn build_images() -> Grant {
     let arn =
         |service: &'static str| Text::from("arn:") + Pseudo::Partition + ":" + service + ":" + Pseudo::Region + ":";
@@ -134,8 +135,8 @@ fn build_images() -> Grant {
         Statement::allow(messages).on_any("the actions take no resource"),
         Statement::allow(["ssm:UpdateInstanceInformation"]).on(arn("ec2") + Pseudo::Account + ":instance/*"),
         Statement::allow(["imagebuilder:GetComponent"])
-            .on(arn("imagebuilder") + Pseudo::Account + ":component/*")
-            .on(arn("imagebuilder") + "aws:component/*"),
+            // Of this account, of Amazon, and those that others share with it.
+            .on(arn("imagebuilder") + "*:component/*"),
         Statement::allow(["s3:GetObject"]).on(Text::from("arn:") + Pseudo::Partition + ":s3:::ec2imagebuilder*/*"),
         Statement::allow(logs).on(arn("logs") + Pseudo::Account + ":log-group:/aws/imagebuilder/*"),
     ])

@@ -4,7 +4,11 @@ use std::borrow::Cow;
 
 use super::{ComponentRef, check_name, check_version};
 use crate::{
-    services::{kms::KeyRef, logs::LogGroup, units::Gib},
+    services::{
+        kms::KeyRef,
+        logs::LogGroup,
+        units::{Days, Gib},
+    },
     tree::{Access, Arn, Attribute, Construct, Handle, NodeRef, Properties, Ref, Resource, Stack, Text, Types, Value},
 };
 
@@ -61,6 +65,7 @@ pub struct ImageRecipe {
     volume: Option<Gib>,
     key: Option<KeyRef>,
     without_agent: bool,
+    logs: LogGroup,
     description: Option<Cow<'static, str>>,
     name: Option<Text>,
 }
@@ -75,6 +80,7 @@ impl ImageRecipe {
             volume: None,
             key: None,
             without_agent: false,
+            logs: LogGroup::new(),
             description: None,
             name: None,
         }
@@ -115,6 +121,18 @@ impl ImageRecipe {
         self
     }
 
+    /// How long the logs of builds are kept. Defaults to 30 days.
+    pub fn logs_kept(mut self, days: Days) -> Self {
+        self.logs = self.logs.retention(days);
+        self
+    }
+
+    /// Encrypts the logs of builds with this key, see [`LogGroup::encrypted_by`].
+    pub fn logs_encrypted_by(mut self, key: KeyRef) -> Self {
+        self.logs = self.logs.encrypted_by(key);
+        self
+    }
+
     /// What it is for, up to 1024 letters.
     pub fn description(mut self, description: impl Into<Cow<'static, str>>) -> Self {
         self.description = Some(description.into());
@@ -144,7 +162,8 @@ impl Construct for ImageRecipe {
             stack.problem(format!("the root volume is {size} GiB; Image Builder takes 1 to 16000"));
         }
         // Image Builder would make the group itself, and keep its logs for ever.
-        let logs = stack.add("Logs", LogGroup::new().named(Text::from("/aws/imagebuilder/") + name));
+        let logs = self.logs.clone().named(Text::from("/aws/imagebuilder/") + name);
+        let logs = stack.add("Logs", logs);
         let node = stack.resource(self);
         stack.depends(node, logs);
         ImageRecipeRef { node }

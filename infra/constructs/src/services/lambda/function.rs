@@ -207,7 +207,13 @@ impl Function {
 
     /// How long its log group keeps events, see [`LogGroup::retention`](crate::services::logs::LogGroup::retention). Defaults to 30 days.
     pub fn log_retention(mut self, retention: Days) -> Self {
-        self.logging.target = Target::Own(retention);
+        self.logging.set_retention(retention);
+        self
+    }
+
+    /// Encrypts its log group with this key, see [`LogGroup::encrypted_by`](crate::services::logs::LogGroup::encrypted_by).
+    pub fn logs_encrypted_by(mut self, key: KeyRef) -> Self {
+        self.logging.set_key(key);
         self
     }
 
@@ -279,7 +285,7 @@ impl Construct for Function {
     type Handle = FunctionRef;
 
     fn build(mut self, stack: &mut Stack) -> FunctionRef {
-        let name = self.name.get_or_insert_with(|| stack.physical_name().into()).clone();
+        let name = self.name.get_or_insert_with(|| stack.physical_name_within(LONGEST_NAME).into()).clone();
         self.check(stack);
         let group = self.logging.settle(stack, &name);
         let role = self.role.unwrap_or_else(|| stack.add("Role", Role::of(Service::LAMBDA)));

@@ -2,6 +2,7 @@
 
 use crate::{
     services::{
+        kms::KeyRef,
         logs::{DEFAULT_RETENTION, LogGroup, LogGroupRef},
         units::Days,
     },
@@ -45,8 +46,11 @@ pub(super) struct Logging {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Target {
-    /// A group that is made, and how long it keeps its events.
-    Own(Days),
+    /// A group that is made, how long it keeps its events, and what encrypts them.
+    Own {
+        kept: Days,
+        key: Option<KeyRef>,
+    },
     Given(LogGroupRef),
 }
 
@@ -59,11 +63,23 @@ pub(super) enum Format {
 impl Default for Logging {
     fn default() -> Self {
         let format = Format::Json { application: None, system: None };
-        Self { target: Target::Own(DEFAULT_RETENTION), format }
+        Self { target: Target::Own { kept: DEFAULT_RETENTION, key: None }, format }
     }
 }
 
 impl Logging {
+    /// A group of its own again, with another retention.
+    pub(super) fn set_retention(&mut self, kept: Days) {
+        let key = if let Target::Own { key, .. } = self.target { key } else { None };
+        self.target = Target::Own { kept, key };
+    }
+
+    /// A group of its own again, with a key.
+    pub(super) fn set_key(&mut self, key: KeyRef) {
+        let kept = if let Target::Own { kept, .. } = self.target { kept } else { DEFAULT_RETENTION };
+        self.target = Target::Own { kept, key: Some(key) };
+    }
+
     /// Levels are for JSON only, so that a level makes it JSON again.
     pub(super) fn set_application_level(&mut self, level: LogLevel) {
         let system = if let Format::Json { system, .. } = self.format { system } else { None };
@@ -79,8 +95,9 @@ impl Logging {
     pub(super) fn settle(&mut self, stack: &mut Stack, function: &Text) -> LogGroupRef {
         let group = match self.target {
             Target::Given(group) => group,
-            Target::Own(retention) => {
-                let group = LogGroup::new().named(Text::from("/aws/lambda/") + function).retention(retention);
+            Target::Own { kept, key } => {
+                let group = LogGroup::new().named(Text::from("/aws/lambda/") + function).retention(kept);
+                let group = if let Some(key) = key { group.encrypted_by(key) } else { group };
                 stack.add("Logs", group)
             }
         };
@@ -98,7 +115,7 @@ impl Logging {
         };
         match self.target {
             Target::Given(to) => properties.set(group, to.name()),
-            Target::Own(_) => properties,
+            Target::Own { .. } => properties,
         }
     }
 }

@@ -52,9 +52,12 @@ pub(super) fn interfaces(name: &Text) -> Grant {
         + Pseudo::Account
         + ":function:"
         + name;
-    let account = Text::from("arn:") + Pseudo::Partition + ":ec2:" + Pseudo::Region + ":" + Pseudo::Account + ":*/*";
+    let resource = |kind: &'static str| {
+        Text::from("arn:") + Pseudo::Partition + ":ec2:" + Pseudo::Region + ":" + Pseudo::Account + kind
+    };
     Grant::of([
-        Statement::allow(changing).on(account),
+        // The first covers the others, which only say what it is about.
+        Statement::allow(changing).on(resource(":*/*")).on(resource(":network-interface/*")).on(resource(":subnet/*")),
         Statement::allow(looking).on_any("descriptions take no resource"),
         Statement::deny(changing.into_iter().chain(looking)).on_any("whatever else allows it").when(
             "ArnEquals",

@@ -257,13 +257,9 @@ impl Bucket {
     }
 }
 
-fn made_name(stack: &mut Stack) -> Text {
-    let name = stack.physical_name().to_lowercase();
+fn made_name(stack: &Stack) -> Text {
     let left = LONGEST_NAME - ACCOUNT_LENGTH - stack.region().map_or(REGION_LENGTH, str::len) - 2;
-    if name.len() > left {
-        let length = name.len();
-        stack.problem(format!("the name `{name}` has {length} characters, and account and region leave {left} of 63; shorten it or give another with named"));
-    }
+    let name = stack.physical_name_within(left).to_lowercase();
     Text::from(name) + "-" + Pseudo::Account + "-" + Pseudo::Region
 }
 

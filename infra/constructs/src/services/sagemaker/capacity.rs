@@ -153,8 +153,8 @@ impl Instances {
         (!family.is_empty() && !size.is_empty() && letters(family) && letters(size)).then_some(family)
     }
 
-    /// Whether the type brings disks of its own, which are encrypted by their hardware.
-    pub(super) fn has_local_storage(&self) -> bool {
+    /// Whether the type brings disks of its own, which are encrypted by their hardware and take no key.
+    pub fn has_local_storage(&self) -> bool {
         let Some(family) = self.family() else { return false };
         let after_generation = family.trim_start_matches(|letter: char| letter.is_ascii_lowercase());
         ["g5", "g6", "p4d", "p5", "p6", "trn"].iter().any(|known| family.starts_with(known))

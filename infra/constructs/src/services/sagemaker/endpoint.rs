@@ -8,7 +8,8 @@ use crate::{
     policy::{Grant, Statement},
     services::{
         iam::RoleRef,
-        logs::{DEFAULT_RETENTION, LogGroup, LogGroupRef},
+        kms::KeyRef,
+        logs::{LogGroup, LogGroupRef},
         units::Days,
     },
     tree::{
@@ -32,7 +33,7 @@ use crate::{
 pub struct Endpoint {
     serves: Configuration,
     deployment: Option<Deployment>,
-    logs_kept: Days,
+    logs: LogGroup,
     name: Option<Text>,
 }
 
@@ -60,7 +61,7 @@ impl Endpoint {
     }
 
     fn with(serves: Configuration) -> Self {
-        Self { serves, deployment: None, logs_kept: DEFAULT_RETENTION, name: None }
+        Self { serves, deployment: None, logs: LogGroup::new(), name: None }
     }
 
     /// How it moves to a new configuration. Left out, SageMaker starts a second fleet and moves all at once.
@@ -71,7 +72,13 @@ impl Endpoint {
 
     /// How long CloudWatch keeps the containers' logs. Defaults to 30 days.
     pub fn logs_kept(mut self, days: Days) -> Self {
-        self.logs_kept = days;
+        self.logs = self.logs.retention(days);
+        self
+    }
+
+    /// Encrypts the containers' logs with this key, see [`LogGroup::encrypted_by`].
+    pub fn logs_encrypted_by(mut self, key: KeyRef) -> Self {
+        self.logs = self.logs.encrypted_by(key);
         self
     }
 
@@ -124,8 +131,7 @@ impl Construct for Endpoint {
                 stack.problem("a rolling deployment is for one variant on instances; take a canary or a linear one");
             }
         }
-        let group = LogGroup::new().named(log_group(&name)).retention(self.logs_kept);
-        let logs = stack.add("Logs", group);
+        let logs = stack.add("Logs", self.logs.named(log_group(&name)));
         for role in &served.roles {
             stack.grant(*role, write_logs(logs));
         }

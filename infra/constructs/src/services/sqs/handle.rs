@@ -1,10 +1,9 @@
 //! What others refer to a queue by.
 
 use super::rendering::QueuePolicy;
-use crate::services::lambda::Messages;
 use crate::{
     policy::{Grant, Statement},
-    services::{kms::KeyRef, units::Seconds},
+    services::{kms::KeyRef, lambda::Messages, units::Seconds},
     tree::{Access, Arn, Attribute, Handle, Name, NodeRef, Ref, Stack, Text, Url},
 };
 

@@ -80,6 +80,7 @@ impl Construct for ExistingNetwork {
         let private = few(each("Private", &self.private, &subnet));
         let public = few(each("Public", &self.public, &subnet));
         let tables = few(each("Routes", &self.tables, &table));
-        NetworkRef { node, digest: digest(&stack.name, stack.path()), private, public, tables }
+        let digest = digest(&stack.name, stack.path());
+        NetworkRef { node, digest, private, public, tables, private_ways: few([]), public_ways: few([]) }
     }
 }

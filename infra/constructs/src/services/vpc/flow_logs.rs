@@ -44,7 +44,7 @@ impl FlowLogs {
         self
     }
 
-    /// Encrypted with this key, made with `Key::for_service` for `logs.<region>.amazonaws.com`.
+    /// Encrypted with this key, see [`LogGroup::encrypted_by`].
     pub fn encrypted_by(mut self, key: KeyRef) -> Self {
         self.key = Some(key);
         self

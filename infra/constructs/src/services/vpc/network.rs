@@ -6,7 +6,7 @@ use super::{
     ExistingNetwork, FlowLogs, digest,
     flow_logs::FlowLog,
     parts::{DefaultGroup, Vpc},
-    tiers::Parts,
+    tiers::{Parts, ways_out},
 };
 use crate::tree::{Access, Attribute, Construct, Handle, Id, NodeRef, Other, Pseudo, Ref, Stack, Text};
 
@@ -14,6 +14,8 @@ use crate::tree::{Access, Attribute, Construct, Handle, Id, NodeRef, Other, Pseu
 pub(super) const MOST_ZONES: usize = 6;
 /// The most route tables a network has: one for each private subnet, and one for the public ones.
 pub(super) const MOST_TABLES: usize = MOST_ZONES + 1;
+/// The most routes and associations that lead out of the subnets of one kind.
+const MOST_WAYS: usize = 2 * MOST_ZONES;
 
 /// A network with a private subnet in each zone, and public ones where they are asked for.
 ///
@@ -175,6 +177,8 @@ impl Construct for Network {
             private: few(private.iter().map(|tier| tier.subnet)),
             public: few(public.iter().map(|tier| tier.subnet)),
             tables: few(private.iter().map(|tier| tier.table).chain(public.first().map(|tier| tier.table))),
+            private_ways: few(ways_out(&private)),
+            public_ways: few(ways_out(&public)),
         }
     }
 }
@@ -189,6 +193,8 @@ pub struct NetworkRef {
     pub(super) private: Few<MOST_ZONES>,
     pub(super) public: Few<MOST_ZONES>,
     pub(super) tables: Few<MOST_TABLES>,
+    pub(super) private_ways: Few<MOST_WAYS>,
+    pub(super) public_ways: Few<MOST_WAYS>,
 }
 
 /// A list short enough to be `Copy`.
@@ -235,6 +241,18 @@ impl NetworkRef {
         ids(self.tables)
     }
 
+    /// What leads out of the private subnets: routes to a NAT gateway, and what gives them to the subnets.
+    /// Nothing refers to these, so what needs the internet as it starts has to wait for them, with
+    /// `stack.depends`; and on removal they wait for it. Empty for an existing network.
+    pub fn private_ways_out(self) -> impl Iterator<Item = NodeRef> {
+        self.private_ways.into_iter().flatten()
+    }
+
+    /// The same for the public subnets, which lead to the internet gateway.
+    pub fn public_ways_out(self) -> impl Iterator<Item = NodeRef> {
+        self.public_ways.into_iter().flatten()
+    }
+
     /// How many zones it spreads over.
     pub fn zones(self) -> usize {
         self.private_subnets().count().max(self.public_subnets().count())
@@ -268,7 +286,7 @@ mod tests {
                 .without_flow_logs(),
         );
         check_stack("vpc_network_logged_with_own_key", |stack| {
-            let key = stack.add("Key", Key::new("Encrypts flow logs").for_service("logs.eu-west-1.amazonaws.com"));
+            let key = stack.add("Key", Key::new("Encrypts flow logs").for_log_groups("eu-west-1", "*"));
             let logs = FlowLogs::all().kept_for(Days(365)).encrypted_by(key);
             stack.add("Network", Network::new("10.0.0.0/24").zones(1).flow_logs(logs));
         });
@@ -295,6 +313,24 @@ mod tests {
         assert_eq!(two.1, three.1[..2]);
         assert_eq!(three.0[2].to_string(), "10.0.32.0/20");
         assert_eq!(three.1[0].to_string(), "10.0.128.0/20");
+    }
+
+    #[test]
+    fn ways_out_are_the_routes_and_what_gives_them_to_the_subnets() {
+        let paths = |network: Network| {
+            let mut app = crate::tree::App::new("newsloom");
+            let stack = app.stack("test");
+            let network = stack.add("Network", network);
+            let named = |node| stack.path_of(node).unwrap_or_default().trim_start_matches("Network/").to_owned();
+            let private: Vec<String> = network.private_ways_out().map(named).collect();
+            let public: Vec<String> = network.public_ways_out().map(named).collect();
+            (private.join(" "), public.join(" "))
+        };
+        let public = "PublicRoute Public1Association Public2Association".to_owned();
+        assert_eq!(paths(Network::new("10.0.0.0/16")), (String::new(), String::new()));
+        assert_eq!(paths(Network::new("10.0.0.0/16").with_public_subnets()), (String::new(), public.clone()));
+        let private = "Private1Route Private2Route Private1Association Private2Association".to_owned();
+        assert_eq!(paths(Network::new("10.0.0.0/16").with_nat()), (private, public));
     }
 
     #[test]

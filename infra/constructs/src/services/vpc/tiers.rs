@@ -13,6 +13,17 @@ const ALLOCATION: Attribute = Attribute::id("allocation_id", Access::GetAtt("All
 pub(super) struct Tier {
     pub(super) subnet: NodeRef,
     pub(super) table: NodeRef,
+    association: NodeRef,
+    /// The route to the internet, if it has one.
+    route: Option<NodeRef>,
+}
+
+/// What leads out of subnets: the routes, each once, and what gives them to the subnets.
+pub(super) fn ways_out(tiers: &[Tier]) -> impl Iterator<Item = NodeRef> {
+    let mut routes: Vec<NodeRef> = tiers.iter().filter_map(|tier| tier.route).collect();
+    routes.dedup();
+    let associations = tiers.iter().filter(|tier| tier.route.is_some()).map(|tier| tier.association);
+    routes.into_iter().chain(associations)
 }
 
 /// Builds a network's parts.
@@ -34,7 +45,11 @@ impl Parts<'_> {
         let route = self.stack.child("PublicRoute", Route::to_gateway(Ref::new(table, ID), gateway_id));
         self.stack.depends(route, attachment);
         let subnets = (1..).zip(blocks).zip(self.zones);
-        subnets.map(|((number, block), zone)| self.subnet("Public", number, *block, zone, table)).collect()
+        let mut subnet = |(number, block): (usize, &Cidr), zone| {
+            let tier = self.subnet("Public", number, *block, zone, table);
+            Tier { route: Some(route), ..tier }
+        };
+        subnets.map(|(numbered, zone)| subnet(numbered, zone)).collect()
     }
 
     pub(super) fn private(&mut self, blocks: &[Cidr], nats: &[NodeRef]) -> Vec<Tier> {
@@ -43,11 +58,10 @@ impl Parts<'_> {
             let id = format!("Private{number}");
             let name = self.name(&format!("private-{number}"));
             let table = self.stack.child(&format!("{id}Routes"), RouteTable { vpc: self.vpc, name });
-            if let Some(nat) = nats.get(number - 1).or(nats.last()) {
-                let route = Route::to_nat(Ref::new(table, ID), Ref::new(*nat, ID));
-                self.stack.child(&format!("{id}Route"), route);
-            }
-            tiers.push(self.subnet("Private", number, *block, zone, table));
+            let nat = nats.get(number - 1).or(nats.last());
+            let route = nat.map(|nat| Route::to_nat(Ref::new(table, ID), Ref::new(*nat, ID)));
+            let route = route.map(|route| self.stack.child(&format!("{id}Route"), route));
+            tiers.push(Tier { route, ..self.subnet("Private", number, *block, zone, table) });
         }
         tiers
     }
@@ -57,8 +71,8 @@ impl Parts<'_> {
         let id = format!("{tier}{number}");
         let subnet = self.stack.child(&id, Subnet { vpc: self.vpc, block, zone: zone.clone(), name });
         let association = Association { subnet: Ref::new(subnet, ID), table: Ref::new(table, ID) };
-        self.stack.child(&format!("{id}Association"), association);
-        Tier { subnet, table }
+        let association = self.stack.child(&format!("{id}Association"), association);
+        Tier { subnet, table, association, route: None }
     }
 
     pub(super) fn nats(&mut self, nat: NatGateways, public: &[Tier]) -> Vec<NodeRef> {
