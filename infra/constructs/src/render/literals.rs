@@ -96,7 +96,9 @@ impl Reader<'_, '_> {
                 };
                 self.problem(path, format!("`{reference}` is written as it stands, not as a reference; use {instead}"));
             }
-            if let Some(partition) = self.foreign.iter().find(|partition| literal.contains(*partition)) {
+            // Few literals hold an ARN, and one look says so.
+            let has_arn = !self.foreign.is_empty() && literal.contains("arn:aws");
+            if let Some(partition) = self.foreign.iter().find(|partition| has_arn && literal.contains(*partition)) {
                 let region = self.context.app.defaults.region.as_deref().unwrap_or_default();
                 self.problem(
                     path,

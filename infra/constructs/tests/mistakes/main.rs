@@ -12,10 +12,14 @@ mod tree;
 mod valid;
 mod watch;
 
+use std::{fs, path::Path};
+
 use constructs::{
     testing::{problems, snapshot},
     tree::{Properties, Stack, Value},
 };
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// What was done, how, and what the answer has to say.
 type Case = (&'static str, fn(&mut Stack), &'static [&'static str]);
@@ -35,6 +39,20 @@ fn add(page: &mut String, mistake: &str, answer: &str, words: &[&str]) {
         assert!(answer.contains(word), "{mistake}: `{word}` is not in\n{answer}");
     }
     page.extend(["# ", mistake, "\n", answer, "\n"]);
+}
+
+#[test]
+fn the_page_of_mistakes_quotes_what_is_answered() {
+    let file = |path: &str| fs::read_to_string(Path::new(ROOT).join(path)).expect(path);
+    let pages = fs::read_dir(Path::new(ROOT).join("snapshots")).expect("the snapshots' folder");
+    let names = pages.map(|page| page.expect("a snapshot").file_name().to_string_lossy().into_owned());
+    let answers: String =
+        names.filter(|name| name.starts_with("mistakes_")).map(|name| file(&format!("snapshots/{name}"))).collect();
+    for row in file("docs/mistakes.md").lines().filter(|row| row.contains("| synth | `` ")) {
+        let quoted = row.split("| synth | `` ").nth(1).and_then(|rest| rest.strip_suffix(" `` |")).expect(row);
+        let quoted = quoted.trim_end_matches('…').trim_end().replace("\\|", "|");
+        assert!(answers.contains(&quoted), "nobody says: {quoted}");
+    }
 }
 
 fn map<const N: usize>(fields: [(&'static str, Value); N]) -> Value {
