@@ -34,7 +34,7 @@ fn processes(out: &mut String, processes: &Processes) {
 }
 
 fn copies(out: &mut String, sizes: &[Measured]) {
-    line(out, "copies of the production pipeline in one app (aim: 100 copies in 150 ms and 100 MB, linear)");
+    line(out, "copies of the pipeline of newsloom.toml in one app (aim: 100 copies in 150 ms and 100 MB, linear)");
     let header = ["copies", "resources", "clock ms", "processor ms", "MB", "us each"];
     let parts = ["tree", "terraform", "cloudformation", "write"];
     line(out, &columns(&[&header[..], &parts[..]].concat()));
