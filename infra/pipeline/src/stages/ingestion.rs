@@ -136,7 +136,7 @@ impl Ingestion<'_> {
             }
             settings::Image::Baked(baked) => {
                 let place = Place { network, group };
-                let image = stack.add("Image", Baked { settings, baked, binary: &binary, place, key });
+                let image = stack.add("Image", Baked { settings, image: baked, binary: &binary, place, key });
                 (Ami::built(image).running(architecture(settings)), true)
             }
         };
@@ -214,9 +214,10 @@ impl Ingestion<'_> {
         role: RoleRef,
         scaling: Option<ServiceLinkedRoleRef>,
     ) {
-        let subnets: Vec<Ref<Id>> = match is_private(&self.settings.network) {
-            true => network.private_subnets().collect(),
-            false => network.public_subnets().collect(),
+        let subnets: Vec<Ref<Id>> = if is_private(&self.settings.network) {
+            network.private_subnets().collect()
+        } else {
+            network.public_subnets().collect()
         };
         let group = AutoScalingGroup::of(template, subnets).exactly(1).health_check_grace(Seconds(120));
         let group = match scaling {
@@ -313,7 +314,7 @@ struct Place {
 /// An image with the ingester inside, built now and again on a schedule.
 struct Baked<'a> {
     settings: &'a Settings,
-    baked: &'a BakedImage,
+    image: &'a BakedImage,
     binary: &'a Binary<'a>,
     place: Place,
     key: Option<KeyRef>,
@@ -346,7 +347,7 @@ impl Construct for Baked<'_> {
         let recipe = stack.add("Recipe", recipe);
         let infrastructure = self.infrastructure(stack);
         let distribution = stack.add("Distribution", DistributionConfiguration::of(here));
-        let schedule = Schedule::cron(cron_fields(&self.baked.schedule).to_owned());
+        let schedule = Schedule::cron(cron_fields(&self.image.schedule).to_owned());
         let pipeline = ImagePipeline::of(recipe, infrastructure).distributed(distribution).scheduled(schedule);
         stack.add("Pipeline", pipeline);
         stack.add("Built", Image::of(recipe, infrastructure).distributed(distribution)).ami()
@@ -375,7 +376,7 @@ impl Baked<'_> {
             stack.grant(role, key.decrypt());
         }
         let profile = stack.add("Profile", InstanceProfile::of(role));
-        let kind = self.baked.build_instance_type.clone();
+        let kind = self.image.build_instance_type.clone();
         let kind = kind.unwrap_or_else(|| settings.ingestion.instance.instance_type(settings.architecture).to_owned());
         let Place { network, group } = self.place;
         let subnet = if is_private(&settings.network) {
