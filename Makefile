@@ -37,4 +37,5 @@ lint: ## Ask terraform, cfn-lint, checkov and parliament about every example
 	tools/lint
 
 bench: ## Measure synth: one pipeline, and up to 1000 in one app
-	cargo run --quiet --release --package newsloom-bench
+	cargo build --quiet --release --package newsloom-pipeline --package newsloom-bench
+	target/release/newsloom-bench
