@@ -12,6 +12,7 @@ pub mod kms;
 pub mod lambda;
 pub mod logs;
 pub mod mq;
+pub mod processor;
 pub mod s3;
 pub mod sagemaker;
 pub mod secretsmanager;

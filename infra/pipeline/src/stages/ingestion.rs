@@ -4,7 +4,7 @@ use constructs::{
     policy::{Grant, Statement},
     services::{
         autoscaling::AutoScalingGroup,
-        ec2::{self, Ami, LaunchTemplate, LaunchTemplateRef},
+        ec2::{Ami, LaunchTemplate, LaunchTemplateRef},
         iam::{InstanceProfile, InstanceProfileRef, Role, RoleRef, Service, ServiceLinkedRole, ServiceLinkedRoleRef},
         imagebuilder::{
             Component, Distribution, DistributionConfiguration, Image, ImagePipeline, ImageRecipe,
@@ -23,7 +23,7 @@ use settings::{BakedImage, Feed, Network, Settings};
 use sha2::{Digest, Sha256};
 
 use super::{
-    SharedRef, for_logs, id,
+    SharedRef, architecture, for_logs, id,
     machine::{Binary, secret_name},
     own_key_for,
 };
@@ -253,13 +253,6 @@ fn recording(feed: &Feed) -> Grant {
     let Feed::Replay(replay) = feed else { return Grant::default() };
     let Some(object) = replay.location.strip_prefix("s3://") else { return Grant::default() };
     Statement::allow(["s3:GetObject"]).on(Text::from("arn:") + Pseudo::Partition + ":s3:::" + object.to_owned()).into()
-}
-
-fn architecture(settings: &Settings) -> ec2::Architecture {
-    match settings.architecture {
-        settings::Architecture::X86 => ec2::Architecture::X86,
-        settings::Architecture::Arm => ec2::Architecture::Arm64,
-    }
 }
 
 /// Feeds and AWS are reached over TLS, an own installation of LSEG's at its ports.

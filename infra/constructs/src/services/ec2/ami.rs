@@ -2,26 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::tree::{Id, Ref, Text};
-
-/// What a processor runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Architecture {
-    /// Graviton: cheaper for the same work.
-    Arm64,
-    /// Intel and AMD.
-    X86,
-}
-
-impl Architecture {
-    /// AWS's word: `arm64`, `x86_64`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Arm64 => "arm64",
-            Self::X86 => "x86_64",
-        }
-    }
-}
+use crate::{
+    services::processor::Architecture,
+    tree::{Id, Ref, Text},
+};
 
 /// An instance type, such as `t4g.small`.
 ///

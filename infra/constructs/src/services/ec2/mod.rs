@@ -4,6 +4,7 @@ mod ami;
 mod instance;
 mod launch_template;
 
-pub use ami::{Ami, Architecture, InstanceType};
+pub use super::processor::Architecture;
+pub use ami::{Ami, InstanceType};
 pub use instance::{Instance, InstanceRef};
 pub use launch_template::{LaunchTemplate, LaunchTemplateRef};

@@ -202,23 +202,3 @@ impl Runtime {
         self.0
     }
 }
-
-/// The processor that a function runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Architecture {
-    /// Graviton, a fifth cheaper per millisecond. The default.
-    #[default]
-    Arm64,
-    /// Intel and AMD.
-    X86,
-}
-
-impl Architecture {
-    /// Lambda's word: `arm64`, `x86_64`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Arm64 => "arm64",
-            Self::X86 => "x86_64",
-        }
-    }
-}

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    code::{Architecture, Code, Image, Runtime},
+    Architecture,
+    code::{Code, Image, Runtime},
     destination::{Destination, EventInvoke, FunctionEventInvoke},
     environment::Environment,
     handle::{ExistingFunction, FunctionRef},
@@ -94,7 +95,7 @@ impl Function {
     fn of(package: Package) -> Self {
         Self {
             package,
-            architecture: Architecture::default(),
+            architecture: Architecture::Arm64,
             memory: Mib(128),
             timeout: Seconds(3),
             storage: None,

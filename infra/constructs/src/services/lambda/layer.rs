@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::code::{Architecture, Code, Runtime};
+use super::{
+    Architecture,
+    code::{Code, Runtime},
+};
 use crate::tree::{
     Access, Arn, Attribute, Backend, Construct, Handle, NodeRef, Properties, Ref, Resource, Stack, Text, Types, Value,
 };

@@ -20,7 +20,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use code::{Architecture, Code, Image, Runtime};
+pub use super::processor::Architecture;
+pub use code::{Code, Image, Runtime};
 pub use destination::{Destination, EventInvoke};
 pub use filter::{
     Attribute, EventName, Filter, Pattern, absent, anything_but, boolean, equals_ignore_case, exists, number, one_of,
