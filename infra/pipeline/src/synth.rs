@@ -257,6 +257,7 @@ fn state(settings: &Settings) -> State {
             bucket: s3.bucket.clone(),
             region: s3.region.clone().unwrap_or_else(|| settings.region.clone()),
             prefix: s3.key_prefix.clone().unwrap_or_else(|| settings.name.clone()),
+            key: s3.kms_key_arn.clone(),
         },
     }
 }

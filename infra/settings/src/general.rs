@@ -207,11 +207,6 @@ pub struct S3Backend {
     #[serde(default)]
     #[schemars(regex(pattern = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"))]
     pub region: Option<String>,
-    /// A DynamoDB table that locks, for Terraform before 1.10. Left out: a lock file in the
-    /// bucket.
-    #[serde(default)]
-    #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]{3,255}$"))]
-    pub lock_table: Option<String>,
     /// The KMS key that encrypts the state, an ARN. Left out: the bucket's default.
     #[serde(default)]
     #[schemars(regex(pattern = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$"))]

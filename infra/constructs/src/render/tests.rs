@@ -43,7 +43,12 @@ fn stacks_refer_to_each_other_through_outputs_and_inputs() {
 
 #[test]
 fn a_remote_state_is_found_where_the_app_keeps_it() {
-    let state = State::S3 { bucket: "acme-state".into(), region: "eu-west-1".into(), prefix: "newsloom".into() };
+    let state = State::S3 {
+        bucket: "acme-state".into(),
+        region: "eu-west-1".into(),
+        prefix: "newsloom".into(),
+        key: Some("arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d".into()),
+    };
     let mut app = App::new("newsloom").state(state);
     let news = app.stack("ingestion").add("News", Stream::on_demand());
     app.stack("enrichment").output("NewsArn", news.arn());

@@ -59,6 +59,8 @@ pub enum State {
         region: String,
         /// The folder of the states.
         prefix: String,
+        /// The ARN of the key that encrypts them; the bucket's own where none is given.
+        key: Option<String>,
     },
 }
 

@@ -26,11 +26,12 @@ pub(super) fn remote_state(state: &State, stack: &str) -> Properties {
 fn state_settings(state: &State, stack: &str) -> Properties {
     match state {
         State::Local => Properties::default().set("path", format!("../{stack}/terraform.tfstate")),
-        State::S3 { bucket, region, prefix } => Properties::default()
+        State::S3 { bucket, region, prefix, key } => Properties::default()
             .set("bucket", bucket)
             .set("key", format!("{prefix}/{stack}.tfstate"))
             .set("region", region)
             .set("encrypt", true)
+            .set_some("kms_key_id", key.as_ref())
             .set("use_lockfile", true),
     }
 }
