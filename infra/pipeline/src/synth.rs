@@ -201,23 +201,13 @@ impl Build<'_> {
     fn existing_news(&self, stack: &mut Stack) -> StreamRef {
         let news = NewsStream::existing(stages::stream_name(self.settings));
         let key = self.existing_key(stack, "NewsKey", Stage::Ingestion);
-        stack.add(
-            "News",
-            match key {
-                Some(key) => news.encrypted_by(key),
-                None => news,
-            },
-        )
+        stack.add("News", news.encrypted_by(key))
     }
 
     fn existing_articles(&self, stack: &mut Stack) -> StreamingTableRef {
         let articles = Table::existing(stages::table_name(self.settings));
         let key = self.existing_key(stack, "ArticlesKey", Stage::Enrichment);
-        let articles = match key {
-            Some(key) => articles.encrypted_by(key),
-            None => articles,
-        };
-        stack.add("Articles", articles.streaming())
+        stack.add("Articles", articles.encrypted_by(key).streaming())
     }
 
     /// The key of a stage that is elsewhere, without which nothing that it encrypted can be read.

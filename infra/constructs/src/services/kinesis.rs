@@ -50,8 +50,8 @@ impl Stream {
 
     /// Encrypted with this key. Who reads or writes needs rights on the key; [`StreamRef::read`] and
     /// [`StreamRef::write`] include them.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 
@@ -93,8 +93,8 @@ pub struct ExistingStream {
 
 impl ExistingStream {
     /// The key it is encrypted with, if it isn't Kinesis's own.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 }

@@ -135,6 +135,8 @@ impl Construct for ExistingKey {
 // ---------------------------------------------------------------------------------------------------
 
 /// A [`Key`] of a stack, or one that exists already.
+///
+/// `encrypted_by` takes one, or an `Option` of one: `None` leaves the key to AWS, so that the choice needs no branch.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyRef {
     node: NodeRef,

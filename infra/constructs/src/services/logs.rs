@@ -70,8 +70,8 @@ impl LogGroup {
 
     /// Encrypted with this key. Its policy must let CloudWatch Logs use it for this group, see
     /// [`Key::for_log_groups`](super::kms::Key::for_log_groups).
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 

@@ -135,8 +135,8 @@ impl SecureParameter {
     }
 
     /// Encrypted with this key rather than the one that AWS manages for Systems Manager.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 }
@@ -249,8 +249,8 @@ pub struct ExistingParameter {
 
 impl ExistingParameter {
     /// The key it is encrypted with, if it isn't Systems Manager's own.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 }

@@ -115,10 +115,7 @@ fn articles(settings: &Settings, key: Option<KeyRef>) -> constructs::services::d
     if !settings.table.point_in_time_recovery {
         articles = articles.unrecoverable();
     }
-    if let Some(key) = key {
-        articles = articles.encrypted_by(key);
-    }
-    articles.streaming(View::NewImage)
+    articles.encrypted_by(key).streaming(View::NewImage)
 }
 
 /// Which model an item was judged by, and which version of it.
@@ -195,13 +192,10 @@ impl Models<'_> {
 
     /// Named after the route; its logs are kept and encrypted as all others.
     fn logged(&self, endpoint: sagemaker::Endpoint, route: &settings::Route) -> sagemaker::Endpoint {
-        let endpoint = endpoint
+        endpoint
             .named(format!("{}-{}", self.settings.name, route.name))
-            .logs_kept(Days(self.settings.monitoring.log_retention_days.into()));
-        match self.key {
-            Some(key) => endpoint.logs_encrypted_by(key),
-            None => endpoint,
-        }
+            .logs_kept(Days(self.settings.monitoring.log_retention_days.into()))
+            .logs_encrypted_by(self.key)
     }
 }
 

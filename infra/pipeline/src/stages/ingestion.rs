@@ -99,10 +99,7 @@ impl Ingestion<'_> {
             None => Stream::on_demand(),
         };
         let stream = stream.retention(Hours(settings.retention_hours.into())).named(stream_name(self.settings));
-        match key {
-            Some(key) => stream.encrypted_by(key),
-            None => stream,
-        }
+        stream.encrypted_by(key)
     }
 
     fn add_machine(&self, stack: &mut Stack, news: StreamRef, network: NetworkRef, secrecy: Secrecy) {
@@ -111,11 +108,7 @@ impl Ingestion<'_> {
         let object = self.shared.upload(stack, "IngesterCode", self.binary);
         let binary = Binary { bucket: self.shared.code, asset: self.binary, object };
         let kept = Days(settings.monitoring.log_retention_days.into());
-        let logs = LogGroup::new().retention(kept).named(log_group_name(settings));
-        let logs = match key {
-            Some(key) => logs.encrypted_by(key),
-            None => logs,
-        };
+        let logs = LogGroup::new().retention(kept).named(log_group_name(settings)).encrypted_by(key);
         let logs = stack.add("Logs", logs);
         let role = stack.add("Ingester", Role::of(Service::EC2).description("The machine that reads the feeds"));
         let secrets = self.add_secrets(stack, key);
@@ -158,13 +151,7 @@ impl Ingestion<'_> {
                 None => {
                     let secret = Secret::empty(format!("The login for the feed {}; put it in by hand", feed.name()));
                     let secret = secret.named(name.clone());
-                    let secret = stack.add(
-                        &place,
-                        match key {
-                            Some(key) => secret.encrypted_by(key),
-                            None => secret,
-                        },
-                    );
+                    let secret = stack.add(&place, secret.encrypted_by(key));
                     let output = format!("{place}Secret");
                     stack.output(&output, secret.name()).describe("Put the feed's login in here");
                     secret
@@ -200,10 +187,7 @@ impl Ingestion<'_> {
             .disk(Gib(instance.volume_gib.into()))
             .detailed_monitoring();
         let template = if is_private(&self.settings.network) { template } else { template.with_public_address() };
-        match key {
-            Some(key) => template.encrypted_by(key),
-            None => template,
-        }
+        template.encrypted_by(key)
     }
 
     fn add_group(
@@ -320,11 +304,7 @@ impl Construct for Baked<'_> {
         let settings = self.settings;
         let version = self.version();
         let component = Component::new(Platform::Linux, version.clone(), self.binary.component());
-        let component = match self.key {
-            Some(key) => component.encrypted_by(key),
-            None => component,
-        };
-        let component = stack.add("Ingester", component);
+        let component = stack.add("Ingester", component.encrypted_by(self.key));
         stack.depends(component, self.binary.object);
         let parent = match settings.architecture {
             settings::Architecture::X86 => ParentImage::amazon_linux_2023_x86_64(),
@@ -332,12 +312,8 @@ impl Construct for Baked<'_> {
         };
         let kept = Days(settings.monitoring.log_retention_days.into());
         let recipe = ImageRecipe::based_on(parent, version).with(component).logs_kept(kept);
-        let here = Distribution::here().named(format!("{}-ingester", settings.name));
-        let (recipe, here) = match self.key {
-            Some(key) => (recipe.encrypted_by(key).logs_encrypted_by(key), here.encrypted_by(key)),
-            None => (recipe, here),
-        };
-        let recipe = stack.add("Recipe", recipe);
+        let recipe = stack.add("Recipe", recipe.encrypted_by(self.key).logs_encrypted_by(self.key));
+        let here = Distribution::here().named(format!("{}-ingester", settings.name)).encrypted_by(self.key);
         let infrastructure = self.infrastructure(stack);
         let distribution = stack.add("Distribution", DistributionConfiguration::of(here));
         let schedule = Schedule::cron(cron_fields(&self.image.schedule).to_owned());

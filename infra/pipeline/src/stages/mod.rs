@@ -61,13 +61,7 @@ fn own_key_for(
 /// A queue for what a person has to look at: kept as long as a queue can keep, and nothing takes from it.
 fn queue_for_people(stack: &mut Stack, id: &str, days: u8, key: Option<KeyRef>) -> QueueRef {
     let queue = Queue::standard().retention(Days(days.into()));
-    stack.add(
-        id,
-        match key {
-            Some(key) => queue.encrypted_by(key),
-            None => queue,
-        },
-    )
+    stack.add(id, queue.encrypted_by(key))
 }
 
 /// What both functions have in common, from the settings.
@@ -87,10 +81,7 @@ fn sized(function: lambda::Function, size: &Function, settings: &Settings, key: 
     if settings.monitoring.tracing {
         function = function.traced();
     }
-    match key {
-        Some(key) => function.encrypted_by(key).logs_encrypted_by(key),
-        None => function,
-    }
+    function.encrypted_by(key).logs_encrypted_by(key)
 }
 
 fn architecture(settings: &Settings) -> lambda::Architecture {

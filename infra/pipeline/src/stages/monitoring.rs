@@ -103,11 +103,7 @@ impl Monitoring<'_> {
         let key = own_key_for(stack, self.settings, "Encrypts what alarms say", |key| {
             key.for_service("cloudwatch.amazonaws.com")
         });
-        let topic = Topic::standard().allow_service("cloudwatch.amazonaws.com");
-        let topic = match key {
-            Some(key) => topic.encrypted_by(key),
-            None => topic,
-        };
+        let topic = Topic::standard().allow_service("cloudwatch.amazonaws.com").encrypted_by(key);
         let topic = stack.add("Alarms", topic);
         for (number, mail) in (1..).zip(mails) {
             stack.add(&format!("Mail{number}"), Subscription::email(topic, mail));

@@ -80,11 +80,8 @@ impl Construct for Redistribution<'_> {
 impl Redistribution<'_> {
     fn managed(&self, stack: &mut Stack, managed: &ManagedBroker, cluster: bool, key: Option<KeyRef>) -> Reach {
         let secret = Secret::generated(managed.username.clone(), PasswordRules::default())
-            .description("The broker's administrator: username and password");
-        let secret = match key {
-            Some(key) => secret.encrypted_by(key),
-            None => secret,
-        };
+            .description("The broker's administrator: username and password")
+            .encrypted_by(key);
         let secret = stack.add("BrokerUser", secret);
         let network = self.shared.network.filter(|_| !managed.public);
         let group = network.map(|network| broker_group(stack, network));
@@ -93,10 +90,7 @@ impl Redistribution<'_> {
             Some(group) => broker.guarded_by(group.id()),
             None => broker,
         };
-        let broker = match key {
-            Some(key) => broker.encrypted_by(key),
-            None => broker,
-        };
+        let broker = broker.encrypted_by(key);
         let broker = stack.add("Broker", broker);
         let url = broker.amqps_endpoint().into();
         Reach { url, secret, group, in_network: !managed.public, broker: Some(broker) }

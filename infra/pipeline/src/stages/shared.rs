@@ -84,11 +84,8 @@ impl Shared<'_> {
         new: &NewNetwork,
         key: Option<KeyRef>,
     ) -> (NetworkRef, Option<InterfaceEndpointsRef>) {
-        let logs = FlowLogs::rejected().kept_for(Days(self.settings.monitoring.log_retention_days.into()));
-        let logs = match key {
-            Some(key) => logs.encrypted_by(key),
-            None => logs,
-        };
+        let kept = Days(self.settings.monitoring.log_retention_days.into());
+        let logs = FlowLogs::rejected().kept_for(kept).encrypted_by(key);
         let mut network =
             constructs::services::vpc::Network::new(new.cidr.clone()).with_public_subnets().flow_logs(logs);
         network = match &new.zones {
@@ -113,11 +110,7 @@ impl Shared<'_> {
 }
 
 fn new_bucket(key: Option<KeyRef>) -> Bucket {
-    let bucket = Bucket::new().expire_noncurrent_after(Days(90));
-    match key {
-        Some(key) => bucket.encrypted_by(key),
-        None => bucket,
-    }
+    Bucket::new().expire_noncurrent_after(Days(90)).encrypted_by(key)
 }
 
 fn existing_network(stack: &mut Stack, existing: &ExistingNetwork) -> (NetworkRef, Option<InterfaceEndpointsRef>) {

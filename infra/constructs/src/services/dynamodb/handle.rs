@@ -164,8 +164,8 @@ pub struct ExistingTable {
 
 impl ExistingTable {
     /// The key it is encrypted with, if that isn't AWS's.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 

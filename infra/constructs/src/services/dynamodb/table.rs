@@ -177,8 +177,10 @@ impl Table {
     }
 
     /// Encrypted with this key. Who reads or writes needs rights on the key; the grants include them.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.encryption = Encryption::Key(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        if let Some(key) = key.into() {
+            self.encryption = Encryption::Key(key);
+        }
         self
     }
 

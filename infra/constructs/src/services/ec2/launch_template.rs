@@ -87,8 +87,8 @@ impl LaunchTemplate {
 
     /// Encrypts the disk with this key. Defaults to the key that AWS manages for EBS. An Auto Scaling group
     /// needs rights on the key: allow its service-linked role in the key's policy.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 

@@ -273,8 +273,8 @@ impl Component {
 
     /// Encrypted with this key, which the instance profile's role must be allowed to use. Left out, Image
     /// Builder's own key does it.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 

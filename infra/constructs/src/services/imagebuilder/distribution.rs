@@ -91,8 +91,8 @@ impl Distribution {
     }
 
     /// Encrypted with this key.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 

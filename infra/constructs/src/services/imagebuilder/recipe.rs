@@ -109,8 +109,8 @@ impl ImageRecipe {
     }
 
     /// Encrypted with this key instead of the account's default for volumes.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 
@@ -128,7 +128,7 @@ impl ImageRecipe {
     }
 
     /// Encrypts the logs of builds with this key, see [`LogGroup::encrypted_by`].
-    pub fn logs_encrypted_by(mut self, key: KeyRef) -> Self {
+    pub fn logs_encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
         self.logs = self.logs.encrypted_by(key);
         self
     }

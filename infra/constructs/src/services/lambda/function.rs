@@ -213,8 +213,10 @@ impl Function {
     }
 
     /// Encrypts its log group with this key, see [`LogGroup::encrypted_by`](crate::services::logs::LogGroup::encrypted_by).
-    pub fn logs_encrypted_by(mut self, key: KeyRef) -> Self {
-        self.logging.set_key(key);
+    pub fn logs_encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        if let Some(key) = key.into() {
+            self.logging.set_key(key);
+        }
         self
     }
 
@@ -249,8 +251,8 @@ impl Function {
     }
 
     /// Encrypts its environment with this key; its role gets the right to decrypt.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 

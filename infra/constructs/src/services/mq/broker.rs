@@ -170,8 +170,10 @@ impl Broker {
     }
 
     /// Encrypted with this key. Without one AWS uses a key of its own. Changing it replaces the broker.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.encryption = Encryption::Own(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        if let Some(key) = key.into() {
+            self.encryption = Encryption::Own(key);
+        }
         self
     }
 

@@ -80,8 +80,8 @@ impl Bucket {
 
     /// Encrypts objects with this key instead of S3's own, through a bucket key, which asks KMS less often.
     /// Who reads or writes needs rights on the key; the grants include them.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 

@@ -162,8 +162,8 @@ pub struct ExistingBucket {
 
 impl ExistingBucket {
     /// The key it is encrypted with, if it isn't S3's own.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 }

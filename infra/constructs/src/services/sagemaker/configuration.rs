@@ -112,8 +112,8 @@ impl InstanceConfiguration {
 
     /// Encrypts the instances' volumes with this key. Not for types with local storage (`m5d`, `g5`), whose
     /// hardware encrypts it. Left out, SageMaker's own key does.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.0.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.0.key = key.into();
         self
     }
 

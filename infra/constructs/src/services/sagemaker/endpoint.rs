@@ -77,7 +77,7 @@ impl Endpoint {
     }
 
     /// Encrypts the containers' logs with this key, see [`LogGroup::encrypted_by`].
-    pub fn logs_encrypted_by(mut self, key: KeyRef) -> Self {
+    pub fn logs_encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
         self.logs = self.logs.encrypted_by(key);
         self
     }

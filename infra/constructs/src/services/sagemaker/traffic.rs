@@ -38,8 +38,8 @@ impl DataCapture {
     }
 
     /// Encrypts what is kept with this key. Left out, the bucket's own encryption applies.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 
@@ -89,8 +89,8 @@ impl Asynchronous {
     }
 
     /// Encrypts the answers with this key. Left out, the bucket's own encryption applies.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 }

@@ -97,8 +97,8 @@ impl Secret {
     }
 
     /// Encrypted with this key. [`SecretRef::read`] and [`SecretRef::write`] include the rights on it.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 
@@ -224,8 +224,8 @@ pub struct ExistingSecret {
 
 impl ExistingSecret {
     /// The key it is encrypted with, if it isn't Secrets Manager's own.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 }

@@ -59,8 +59,8 @@ impl Topic {
 
     /// Encrypted with this key as well as on AWS's disks. Who publishes needs rights on the key;
     /// [`TopicRef::publish`] includes them, and a service needs [`Key::for_service`](crate::services::kms::Key::for_service).
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 
@@ -152,8 +152,8 @@ pub struct ExistingTopic {
 
 impl ExistingTopic {
     /// The key it is encrypted with, if it has one.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 }

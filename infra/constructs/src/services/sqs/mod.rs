@@ -119,8 +119,8 @@ impl Queue {
 
     /// Encrypted with this key. Who sends or receives needs rights on the key; the grants include them.
     /// A service that sends, such as SNS, needs [`Key::for_service`](crate::services::kms::Key::for_service).
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 
@@ -272,8 +272,8 @@ pub struct ExistingQueue {
 
 impl ExistingQueue {
     /// The key it is encrypted with, if it isn't SQS's own.
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 }

@@ -45,8 +45,8 @@ impl FlowLogs {
     }
 
     /// Encrypted with this key, see [`LogGroup::encrypted_by`].
-    pub fn encrypted_by(mut self, key: KeyRef) -> Self {
-        self.key = Some(key);
+    pub fn encrypted_by(mut self, key: impl Into<Option<KeyRef>>) -> Self {
+        self.key = key.into();
         self
     }
 }
