@@ -1,0 +1,3 @@
+//! The functions beside what others write.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A subscriber to the enriched feed.

@@ -1,0 +1,3 @@
+//! A subscriber to the enriched feed.
+
+fn main() {}

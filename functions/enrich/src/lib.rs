@@ -1,0 +1,1 @@
+//! Kinesis to SageMaker to DynamoDB.

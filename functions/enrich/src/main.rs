@@ -1,0 +1,3 @@
+//! Kinesis to SageMaker to DynamoDB.
+
+fn main() {}

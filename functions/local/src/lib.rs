@@ -1,0 +1,1 @@
+//! The parts of AWS, and the broker, on this machine.

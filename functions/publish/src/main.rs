@@ -1,0 +1,3 @@
+//! DynamoDB Streams to RabbitMQ.
+
+fn main() {}

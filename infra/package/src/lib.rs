@@ -1,0 +1,1 @@
+//! Function packages: built, checked, zipped.
