@@ -3,13 +3,13 @@
 use std::io::{IsTerminal, stderr};
 use tracing_subscriber::EnvFilter;
 
-/// Lambda's own setting, and the one that people know from the shell.
-const LEVELS: [&str; 2] = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"];
+/// The one that people know from the shell, and that the stack uses for levels above `info`; and Lambda's own.
+const LEVELS: [&str; 2] = ["RUST_LOG", "AWS_LAMBDA_LOG_LEVEL"];
 
 /// Begins to log: in Lambda JSON on standard output, a line for each event with the fields of its spans, the request's id
 /// among them; at a desk plain lines on standard error, in colour on a terminal.
 ///
-/// `AWS_LAMBDA_LOG_LEVEL` or `RUST_LOG` say from which level on, `info` by default. Only the first call has an effect.
+/// `RUST_LOG`, else `AWS_LAMBDA_LOG_LEVEL`, says from which level on, `info` by default. Only the first call has an effect.
 pub fn init() {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
         let json = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false);
