@@ -5,15 +5,19 @@ CONFIG ?= newsloom.toml
 OUT    ?= synth-out
 
 .DEFAULT_GOAL := help
-.PHONY: help synth test check review schema bench permissions lint
+.PHONY: help package synth test check review schema bench permissions lint
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  CONFIG=examples/production.toml make synth    another environment than newsloom.toml"
 
-synth: ## Write synth-out/ from newsloom.toml: Terraform JSON and CloudFormation
-	cargo run --quiet --package newsloom-pipeline -- synth --config $(CONFIG) --out $(OUT) --without-assets
+package: ## Build the functions' packages into target/package/: minutes at first, then only what changed
+	cargo run --quiet --package newsloom-pipeline -- package --config $(CONFIG)
+
+# The ingester is not part of the repository yet.
+synth: package ## Write synth-out/ from newsloom.toml: Terraform JSON and CloudFormation
+	cargo run --quiet --package newsloom-pipeline -- synth --config $(CONFIG) --out $(OUT) --without-assets=ingester
 
 test: ## Run everything that tests; a changed snapshot fails
 	tools/rabbitmq

@@ -2,11 +2,12 @@
 //!
 //! What would differ from machine to machine is taken out: paths become `/newsloom` and `/cargo`, and what a person
 //! sets for builds of their own (a linker's speed, `target-cpu=native`) in cargo's configuration doesn't count, as
-//! flags in the environment go before it. What is left is the toolchain: another rustc makes other bytes.
+//! flags in the environment go before it. What is left is the toolchain: another rustc, C compiler or linker makes
+//! other bytes. C sources need nothing here: AWS-LC, the only ones, leaves their paths out by itself.
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     io::{self, BufRead, BufReader, IsTerminal, Read, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -24,9 +25,11 @@ use crate::{
 /// The profile of the workspace's Cargo.toml: small, linked as one, without symbols.
 const PROFILE: &str = "function";
 
-/// Builds functions, one cargo each: of one build for several, every executable gets the features that any of them
-/// asks for, and is larger and starts later. Where nothing is to do a cargo takes its time to read the workspace, and
-/// they would wait for each other's lock if they ran at once.
+/// Builds functions, one cargo each, one after the other.
+///
+/// In one build for both, crates get the features that either asks for, so what is in a package would depend on
+/// whether the other was asked for as well. That costs the crates that differ twice when everything is compiled, and
+/// a quarter of a second for each function where nothing is. At once they would wait for each other's lock.
 pub(crate) fn build(functions: &[Function], architecture: Architecture) -> Result<Vec<PathBuf>, Problems> {
     let single = |problem| Problems::new(vec![problem]);
     let workspace = workspace().map_err(single)?;
@@ -46,15 +49,7 @@ impl Build<'_> {
     fn run(&self, function: Function) -> Result<PathBuf, Problem> {
         let package = format!("newsloom-{}", function.name());
         let mut command = self.command(&package);
-        let failed = |error: io::Error| {
-            let cargo = command_name(&toolchain::cargo());
-            problem(
-                cargo,
-                format!("can't be run: {error}"),
-                "Rust is needed, https://rustup.rs; or name cargo in the variable CARGO",
-            )
-        };
-        let mut cargo = command.spawn().map_err(failed)?;
+        let mut cargo = command.spawn().map_err(|error| unstarted(&error))?;
         let errors = cargo.stderr.take().map(|words| thread::spawn(move || pass_on(words, io::stderr())));
         let executable = cargo.stdout.take().and_then(|messages| executable(messages, function));
         let succeeded = cargo.wait().is_ok_and(|status| status.success());
@@ -74,23 +69,33 @@ impl Build<'_> {
             command.args(["--target", target.triple]).envs(target.linker.clone());
         }
         command.env("CARGO_ENCODED_RUSTFLAGS", self.flags);
-        // Who develops with CARGO_INCREMENTAL=1 still gets what a fat LTO makes, which rustc refuses to do in steps.
+        // Who develops with CARGO_INCREMENTAL=1 gets the same bytes too: incremental builds cut code into other units.
         command.env("CARGO_INCREMENTAL", "0");
-        // AWS-LC gathers entropy from the jitter of the processor's clock before its first random number, which takes
-        // 35 ms of a cold start that speaks TLS. Without, it seeds from the kernel's getrandom(2) alone, as other TLS
-        // libraries do: one source less, should the kernel's be weak. In Lambda the kernel's is fed by the host.
+        // AWS-LC gathers entropy from the jitter of the processor's clock before its first random number, which took
+        // 35 to 50 ms of a cold start that speaks TLS. Without, it seeds from the kernel's getrandom(2) alone: one
+        // source less, should the kernel's be weak. Builds for this machine keep both.
         command.env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1");
         if io::stderr().is_terminal() {
-            // It writes to a pipe, but somebody watches.
-            let width = env::var("COLUMNS").ok().filter(|columns| columns.parse::<u16>().is_ok());
-            command.env("CARGO_TERM_PROGRESS_WHEN", "always");
-            command.env("CARGO_TERM_PROGRESS_WIDTH", width.unwrap_or_else(|| "80".into()));
-            if env::var_os("CARGO_TERM_COLOR").is_none() && env::var_os("NO_COLOR").is_none() {
-                command.env("CARGO_TERM_COLOR", "always");
-            }
+            watched(&mut command);
         }
         command
     }
+}
+
+/// Makes cargo speak as to a terminal: it writes to a pipe, but somebody watches.
+fn watched(command: &mut Command) {
+    let width = env::var("COLUMNS").ok().filter(|columns| columns.parse::<u16>().is_ok());
+    command.env("CARGO_TERM_PROGRESS_WHEN", "always");
+    command.env("CARGO_TERM_PROGRESS_WIDTH", width.unwrap_or_else(|| "80".into()));
+    if env::var_os("CARGO_TERM_COLOR").is_none() && env::var_os("NO_COLOR").is_none() {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+}
+
+fn unstarted(error: &io::Error) -> Problem {
+    let cargo = toolchain::cargo().display().to_string();
+    let help = "it comes with Rust, https://rustup.rs; the variable CARGO names one that isn't on the PATH";
+    problem(cargo, format!("can't be run: {error}"), help)
 }
 
 /// The checkout that this runs in.
@@ -118,31 +123,28 @@ fn flags(workspace: &Path) -> OsString {
 }
 
 /// Folders whose names get into an executable, by panics that say where they are. Of several that match, rustc takes
-/// the last.
-fn renamed(workspace: &Path) -> Vec<(PathBuf, &'static str)> {
-    let mut renamed = Vec::new();
-    if let Some(home) = toolchain::rustup_home() {
-        renamed.push((home, "/rustup"));
+/// the last; what is kept inside of a checkout comes after it.
+fn renamed(workspace: &Path) -> Vec<(PathBuf, String)> {
+    let mut renamed = vec![(workspace.to_path_buf(), "/newsloom".to_owned())];
+    if let Some(target) = env::var_os("CARGO_TARGET_DIR") {
+        renamed.push((workspace.join(target), "/newsloom/target".to_owned()));
     }
+    renamed.extend(toolchain::sources());
     if let Some(home) = toolchain::cargo_home() {
         // Below it is a folder for each registry, and a mirror's has another name than that of crates.io.
         let registries = home.join("registry/src");
-        let mut each: Vec<PathBuf> =
-            registries.read_dir().into_iter().flatten().flatten().map(|registry| registry.path()).collect();
-        each.sort();
-        renamed.push((home, "/cargo"));
-        renamed.extend(each.into_iter().map(|registry| (registry, "/cargo/registry")));
+        let found = registries.read_dir().into_iter().flatten().flatten();
+        let mut registries: Vec<PathBuf> = found.map(|registry| registry.path()).collect();
+        registries.sort();
+        renamed.push((home, "/cargo".to_owned()));
+        renamed.extend(registries.into_iter().map(|registry| (registry, "/cargo/registry".to_owned())));
     }
-    if let Some(target) = env::var_os("CARGO_TARGET_DIR") {
-        renamed.push((workspace.join(target), "/newsloom/target"));
-    }
-    renamed.push((workspace.to_path_buf(), "/newsloom"));
     renamed
 }
 
 /// Whether a variable tells about the crate that `cargo run` started, which is the `newsloom` command: build scripts
 /// that look at one would run again, depending on how the command was started.
-fn is_of_the_outer_cargo(name: &std::ffi::OsStr) -> bool {
+fn is_of_the_outer_cargo(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
     name == "CARGO_PRIMARY_PACKAGE" || prefixes.iter().any(|prefix| name.starts_with(prefix))
@@ -205,10 +207,6 @@ fn after_colour(text: &str) -> &str {
     text.split_once(|letter: char| letter.is_ascii_alphabetic()).map_or("", |(_, rest)| rest)
 }
 
-fn command_name(path: &Path) -> String {
-    path.display().to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,9 +245,10 @@ mod tests {
     }
 
     #[test]
-    fn checkout_is_renamed_after_everything_that_may_be_around_it() {
+    fn checkout_is_renamed_before_everything_that_may_be_in_it() {
         let flags = flags(Path::new("/somebody/newsloom")).into_string().unwrap();
-        assert!(flags.ends_with("\x1f--remap-path-prefix=/somebody/newsloom=/newsloom"), "{flags:?}");
+        assert!(flags.starts_with("--remap-path-prefix=/somebody/newsloom=/newsloom\x1f--remap"), "{flags:?}");
+        assert!(flags.contains("=/cargo"), "{flags:?}");
     }
 
     #[test]

@@ -124,23 +124,38 @@ pub(crate) fn cargo_home() -> Option<PathBuf> {
     env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))
 }
 
-/// Rustup's own folder, where it keeps toolchains.
-pub(crate) fn rustup_home() -> Option<PathBuf> {
-    env::var_os("RUSTUP_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".rustup")))
-}
-
 /// The cargo that runs this, or that of the PATH.
 pub(crate) fn cargo() -> PathBuf {
     env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-/// Where the standard libraries of the targets are.
+/// The standard library's own sources, where they are installed, and what they are called where they aren't.
+///
+/// Their names get into executables, by what is generic; rustc calls them `/rustc/<commit>`, unless it finds them.
+pub(crate) fn sources() -> Option<(PathBuf, String)> {
+    let sources = sysroot()?.join("lib/rustlib/src/rust");
+    if !sources.is_dir() {
+        return None;
+    }
+    let version = rustc(&["--version", "--verbose"])?;
+    let commit = version.lines().find_map(|line| line.strip_prefix("commit-hash: "))?;
+    Some((sources, format!("/rustc/{commit}")))
+}
+
+/// Where rustc keeps the standard libraries of its targets.
 fn sysroot() -> Option<PathBuf> {
-    let rustc = env::var_os("RUSTC").map(PathBuf::from);
+    // Rustup's cargo says where the one is that it started, in its toolchain; to ask rustc takes longer.
+    let beside = cargo().parent().and_then(Path::parent).map(Path::to_path_buf);
+    let is_toolchain = |folder: &PathBuf| folder.join("lib/rustlib").is_dir();
+    beside.filter(is_toolchain).or_else(|| Some(PathBuf::from(rustc(&["--print", "sysroot"])?.trim())))
+}
+
+fn rustc(arguments: &[&str]) -> Option<String> {
+    let named = env::var_os("RUSTC").map(PathBuf::from);
     let beside = cargo().with_file_name("rustc");
-    let rustc = rustc.or_else(|| beside.is_file().then_some(beside)).unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output().ok()?;
-    Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+    let rustc = named.or_else(|| beside.is_file().then_some(beside)).unwrap_or_else(|| "rustc".into());
+    let output = Command::new(rustc).args(arguments).output().ok()?;
+    String::from_utf8(output.stdout).ok()
 }
 
 #[cfg(test)]

@@ -2,8 +2,34 @@
 
 use crate::{Problem, Problems};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
+
+/// The name of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AssetName {
+    /// `enrich.zip`.
+    Enrich,
+    /// `publish.zip`.
+    Publish,
+    /// `ingester`.
+    Ingester,
+}
+
+impl AssetName {
+    /// All of them, in the order in which records flow.
+    pub const ALL: [Self; 3] = [Self::Ingester, Self::Enrich, Self::Publish];
+
+    /// Its name, and what its file's name ends with.
+    const fn file(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Enrich => ("enrich", ".zip"),
+            Self::Publish => ("publish", ".zip"),
+            Self::Ingester => ("ingester", ""),
+        }
+    }
+}
 
 /// The code that the stack deploys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,33 +58,45 @@ pub struct Asset {
 }
 
 impl Assets {
-    /// The packages in a directory, `target/package` by default.
+    /// The packages in a directory, `target/package` by default, and stand-ins for those to do without.
     ///
     /// # Errors
     ///
-    /// Names every package that isn't there, and how to build it.
-    pub fn locate(directory: &Path) -> Result<Self, Problems> {
+    /// Names every other package that isn't there, and how to build it.
+    pub fn locate(directory: &Path, without: &BTreeSet<AssetName>) -> Result<Self, Problems> {
         let mut problems = Vec::new();
-        let mut read = |name: &str, extension: &str| {
-            Asset::read(directory, name, extension).unwrap_or_else(|problem| {
+        let mut find = |name| {
+            let placeholder = Asset::placeholder(directory, name);
+            if without.contains(&name) {
+                return placeholder;
+            }
+            Asset::read(directory, name).unwrap_or_else(|problem| {
                 problems.push(problem);
-                Asset::placeholder(directory, name, extension)
+                placeholder
             })
         };
-        let assets =
-            Self { enrich: read("enrich", ".zip"), publish: read("publish", ".zip"), ingester: read("ingester", "") };
+        let assets = Self {
+            enrich: find(AssetName::Enrich),
+            publish: find(AssetName::Publish),
+            ingester: find(AssetName::Ingester),
+        };
         if problems.is_empty() { Ok(assets) } else { Err(Problems::new(problems)) }
     }
 
     /// Stand-ins for all packages, so that a stack can be seen before anything is built. It is valid
     /// and can be planned; applying it stops at the missing files.
     pub fn placeholders() -> Self {
-        let directory = Path::new("target/package");
+        let placeholder = |name| Asset::placeholder(Path::new("target/package"), name);
         Self {
-            enrich: Asset::placeholder(directory, "enrich", ".zip"),
-            publish: Asset::placeholder(directory, "publish", ".zip"),
-            ingester: Asset::placeholder(directory, "ingester", ""),
+            enrich: placeholder(AssetName::Enrich),
+            publish: placeholder(AssetName::Publish),
+            ingester: placeholder(AssetName::Ingester),
         }
+    }
+
+    /// Those that nothing is built for.
+    pub fn missing(&self) -> impl Iterator<Item = &Asset> {
+        [&self.ingester, &self.enrich, &self.publish].into_iter().filter(|asset| asset.placeholder)
     }
 }
 
@@ -90,23 +128,22 @@ impl Asset {
         Self { path, ..self }
     }
 
-    fn read(directory: &Path, name: &str, extension: &str) -> Result<Self, Problem> {
-        let path = directory.join(format!("{name}{extension}"));
-        let content = std::fs::read(&path).map_err(|error| unread(&path, &error))?;
-        let digest = Sha256::digest(content);
-        Ok(Self::new(path, name, extension, &digest))
+    fn read(directory: &Path, name: AssetName) -> Result<Self, Problem> {
+        let asset = Self::placeholder(directory, name);
+        let content = std::fs::read(&asset.path).map_err(|error| unread(name, &asset.path, &error))?;
+        Ok(Self { placeholder: false, ..Self::new(directory, name, &Sha256::digest(content)) })
     }
 
-    fn placeholder(directory: &Path, name: &str, extension: &str) -> Self {
-        let path = directory.join(format!("{name}{extension}"));
-        Self { placeholder: true, ..Self::new(path, name, extension, &[0; 32]) }
+    fn placeholder(directory: &Path, name: AssetName) -> Self {
+        Self { placeholder: true, ..Self::new(directory, name, &[0; 32]) }
     }
 
-    fn new(path: PathBuf, name: &str, extension: &str, digest: &[u8]) -> Self {
+    fn new(directory: &Path, name: AssetName, digest: &[u8]) -> Self {
+        let (name, extension) = name.file();
         let sha256 = hexadecimal(digest);
         Self {
             key: format!("{name}/{sha256}{extension}"),
-            path,
+            path: directory.join(format!("{name}{extension}")),
             sha256,
             sha256_base64: base64(digest),
             placeholder: false,
@@ -114,14 +151,17 @@ impl Asset {
     }
 }
 
-fn unread(path: &Path, error: &std::io::Error) -> Problem {
-    let (message, help) = match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            ("is not built yet".into(), "`make package` builds it; --without-assets goes on without, for a look")
-        }
-        _ => (format!("can't be read: {error}"), "`make package` builds it anew"),
+fn unread(name: AssetName, path: &Path, error: &std::io::Error) -> Problem {
+    let message = match error.kind() {
+        std::io::ErrorKind::NotFound => "is not built yet".into(),
+        _ => format!("can't be read: {error}"),
     };
-    Problem { place: None, subject: path.display().to_string(), message, help: Some(help.into()) }
+    let made = match name {
+        AssetName::Enrich | AssetName::Publish => "`make package` builds it",
+        AssetName::Ingester => "its code is not part of the repository yet, one of your own can stand there",
+    };
+    let help = format!("{made}; --without-assets={} goes on without, for a look", name.file().0);
+    Problem { place: None, subject: path.display().to_string(), message, help: Some(help) }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -155,7 +195,7 @@ mod tests {
         let directory = std::env::temp_dir().join(format!("newsloom-assets-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join("enrich.zip"), "abc").unwrap();
-        let asset = Asset::read(&directory, "enrich", ".zip").unwrap();
+        let asset = Asset::read(&directory, AssetName::Enrich).unwrap();
         std::fs::remove_dir_all(&directory).unwrap();
         let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(asset.key, format!("enrich/{digest}.zip"));
@@ -171,11 +211,20 @@ mod tests {
 
     #[test]
     fn every_missing_package_is_named_with_the_command_that_builds_it() {
-        let problems = Assets::locate(Path::new("nowhere")).unwrap_err();
+        let problems = Assets::locate(Path::new("nowhere"), &BTreeSet::new()).unwrap_err();
         assert_eq!(problems.len(), 3);
         let first = problems.iter().next().unwrap();
         assert_eq!(first.subject, "nowhere/enrich.zip");
         assert!(first.help.as_deref().unwrap().contains("make package"));
+    }
+
+    #[test]
+    fn what_is_done_without_is_not_looked_for() {
+        let without = BTreeSet::from([AssetName::Publish, AssetName::Ingester]);
+        let problems = Assets::locate(Path::new("nowhere"), &without).unwrap_err();
+        assert_eq!(problems.iter().map(|problem| problem.subject.as_str()).collect::<Vec<_>>(), ["nowhere/enrich.zip"]);
+        let assets = Assets::locate(Path::new("nowhere"), &BTreeSet::from(AssetName::ALL)).unwrap();
+        assert_eq!(assets.missing().count(), 3);
     }
 
     #[test]

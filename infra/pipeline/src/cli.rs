@@ -11,6 +11,7 @@ use std::path::PathBuf;
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  newsloom package                               the functions' zips → target/package/
   newsloom synth                                 newsloom.toml → synth-out/
   terraform -chdir=synth-out init
   terraform -chdir=synth-out apply
@@ -32,10 +33,21 @@ Examples:
   newsloom synth --config examples/production.toml --out synth-out/production
   newsloom synth --stage enrichment --format terraform
   newsloom synth --without-assets                look at it before anything is built
+  newsloom synth --without-assets=ingester       the functions' packages are there, the ingester isn't
 
 Only files that changed are touched. Files that an earlier run wrote and this one doesn't are
 removed; files that others put there stay.")]
     Synth(Synth),
+    /// Build the functions' packages: release builds, checked for Lambda, zipped
+    #[command(after_help = "\
+Examples:
+  newsloom package
+  newsloom package --config examples/production.toml enrich
+  newsloom package --from target/lambda          built by `cargo lambda build`, or on another machine
+
+The same sources and the same toolchain give the same bytes, wherever the checkout is. A package whose
+executable didn't change is not written again. Nothing is installed: what is missing is named.")]
+    Package(Package),
     /// Say everything that is wrong with a configuration, and write nothing
     #[command(after_help = "\
 Examples:
@@ -79,6 +91,24 @@ pub(crate) struct Check {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Package {
+    /// Only these; all of them if none is named
+    #[arg(value_enum, value_name = "NAME")]
+    pub(crate) functions: Vec<FunctionName>,
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Where the packages go
+    #[arg(short, long, value_name = "DIR", default_value = "target/package")]
+    pub(crate) out: PathBuf,
+    /// Take executables from there instead of building: <NAME>, or <NAME>/bootstrap
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Synth {
     #[command(flatten)]
     pub(crate) config: Config,
@@ -94,9 +124,17 @@ pub(crate) struct Synth {
     /// Where `make package` puts the packages
     #[arg(long, value_name = "DIR", default_value = "target/package")]
     pub(crate) assets: PathBuf,
-    /// Don't look for packages; write placeholders
-    #[arg(long, conflicts_with = "assets")]
-    pub(crate) without_assets: bool,
+    /// Write placeholders for these packages and don't look for them; for all, if none is named
+    #[arg(
+        long,
+        value_enum,
+        value_name = "NAMES",
+        num_args = 0..,
+        require_equals = true,
+        value_delimiter = ',',
+        default_missing_values = ["enrich", "publish", "ingester"]
+    )]
+    pub(crate) without_assets: Vec<AssetName>,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -107,6 +145,19 @@ pub(crate) enum Format {
     Terraform,
     Cloudformation,
     All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FunctionName {
+    Enrich,
+    Publish,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AssetName {
+    Enrich,
+    Publish,
+    Ingester,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,7 @@ pub mod assets;
 mod stages;
 mod synth;
 
-pub use assets::{Asset, Assets};
+pub use assets::{Asset, AssetName, Assets};
 pub use constructs::{
     render::{Format, Rendered, Written},
     tree::App,

@@ -4,8 +4,9 @@ mod cli;
 mod report;
 
 use clap::Parser;
-use cli::{Cli, Command, Format, StageName};
-use pipeline::{Assets, Options, Problem, Problems, Settings, Stage, Synthesized};
+use cli::{Cli, Command, Format, FunctionName, StageName};
+use package::Function;
+use pipeline::{AssetName, Assets, Options, Problem, Problems, Settings, Stage, Synthesized};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let command = Cli::parse().command;
     let json = match &command {
         Command::Synth(synth) => synth.json,
+        Command::Package(package) => package.json,
         Command::Check(check) => check.json,
         _ => false,
     };
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Problems> {
     match command {
         Command::Synth(synth) => write_synth(&synth),
+        Command::Package(package) => write_packages(package),
         Command::Check(check) => check_config(&check),
         Command::Permissions(config) => {
             let permissions = pipeline::permissions(&load(&config.config)?);
@@ -56,20 +59,22 @@ fn run(command: Command) -> Result<(), Problems> {
 
 fn write_synth(synth: &cli::Synth) -> Result<(), Problems> {
     let start = Instant::now();
-    let rendered = synthesize(synth)?;
+    let (rendered, assets) = synthesize(synth)?;
     let written = pipeline::write(&rendered, &synth.out)?;
-    let (resources, time) = (rendered.resources, start.elapsed());
+    let done = report::Done { out: &synth.out, written: &written, resources: rendered.resources, assets: &assets };
     if synth.json {
-        report::written_json(&synth.out, &written, resources, time);
+        report::written_json(&done, start.elapsed());
     } else {
-        report::written(&synth.out, &written, resources, time);
+        report::written(&done, start.elapsed());
     }
     Ok(())
 }
 
-fn synthesize(synth: &cli::Synth) -> Result<Synthesized, Problems> {
+/// The pipeline, and the packages that it deploys.
+fn synthesize(synth: &cli::Synth) -> Result<(Synthesized, Assets), Problems> {
     let settings = load(&synth.config.config)?;
-    let located = if synth.without_assets { Ok(Assets::placeholders()) } else { Assets::locate(&synth.assets) };
+    let without = synth.without_assets.iter().map(|name| asset_of(*name)).collect();
+    let located = Assets::locate(&synth.assets, &without);
     // What isn't built is no reason to keep quiet about what else is wrong.
     let (assets, missing) = match located {
         Ok(assets) => (assets, Problems::default()),
@@ -78,17 +83,34 @@ fn synthesize(synth: &cli::Synth) -> Result<Synthesized, Problems> {
     // With several stacks Terraform runs one folder deeper, whatever the stack is called.
     let folder =
         if settings.stages == settings::Layout::Separate { synth.out.join("stack") } else { synth.out.clone() };
-    let assets = assets.seen_from(&folder);
     let options = Options {
         stages: synth.stage.iter().map(|stage| stage_of(*stage)).collect(),
         format: format_of(synth.format),
-        assets,
+        assets: assets.clone().seen_from(&folder),
     };
     match pipeline::synth(&settings, &options) {
-        Ok(rendered) if missing.is_empty() => Ok(rendered),
+        Ok(rendered) if missing.is_empty() => Ok((rendered, assets)),
         Ok(_) => Err(missing),
         Err(problems) => Err(missing.and(problems)),
     }
+}
+
+fn write_packages(arguments: cli::Package) -> Result<(), Problems> {
+    let start = Instant::now();
+    let named: Vec<Function> = arguments.functions.into_iter().map(function_of).collect();
+    let request = package::Request {
+        functions: Function::ALL.into_iter().filter(|each| named.is_empty() || named.contains(each)).collect(),
+        architecture: load(&arguments.config.config)?.architecture,
+        from: arguments.from,
+        out: arguments.out,
+    };
+    let packages = package::package(&request)?;
+    if arguments.json {
+        report::packages_json(&packages, start.elapsed());
+    } else {
+        report::packages(&packages);
+    }
+    Ok(())
 }
 
 fn check_config(check: &cli::Check) -> Result<(), Problems> {
@@ -136,6 +158,21 @@ fn format_of(format: Format) -> pipeline::Format {
         Format::Terraform => pipeline::Format::Terraform,
         Format::Cloudformation => pipeline::Format::CloudFormation,
         Format::All => pipeline::Format::All,
+    }
+}
+
+fn function_of(name: FunctionName) -> Function {
+    match name {
+        FunctionName::Enrich => Function::Enrich,
+        FunctionName::Publish => Function::Publish,
+    }
+}
+
+fn asset_of(name: cli::AssetName) -> AssetName {
+    match name {
+        cli::AssetName::Enrich => AssetName::Enrich,
+        cli::AssetName::Publish => AssetName::Publish,
+        cli::AssetName::Ingester => AssetName::Ingester,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What people and programs read: problems on standard error, a summary on standard output.
 
-use pipeline::{Problems, Written};
+use package::Package;
+use pipeline::{Assets, Problems, Written};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -10,6 +11,7 @@ use std::time::Duration;
 const BOLD: &str = "\u{1b}[1m";
 const RED: &str = "\u{1b}[1;31m";
 const GREEN: &str = "\u{1b}[1;32m";
+const YELLOW: &str = "\u{1b}[1;33m";
 const DIM: &str = "\u{1b}[2m";
 const PLAIN: &str = "\u{1b}[0m";
 
@@ -54,8 +56,17 @@ pub(crate) fn problems_json(problems: &Problems) {
     print_json(&json!({ "ok": false, "problems": problems }));
 }
 
+/// What `synth` did.
+pub(crate) struct Done<'a> {
+    pub(crate) out: &'a Path,
+    pub(crate) written: &'a Written,
+    pub(crate) resources: usize,
+    pub(crate) assets: &'a Assets,
+}
+
 /// Prints what `synth` did.
-pub(crate) fn written(out: &Path, written: &Written, resources: usize, time: Duration) {
+pub(crate) fn written(done: &Done<'_>, time: Duration) {
+    let Done { out, written, resources, assets } = *done;
     let mut stream = std::io::stdout().lock();
     let paint = Paint::on(&stream);
     let mut text = String::new();
@@ -76,11 +87,21 @@ pub(crate) fn written(out: &Path, written: &Written, resources: usize, time: Dur
         counted(files, "file"),
         paint.with(DIM, &format!("({unchanged} unchanged, {})", milliseconds(time))),
     );
+    let missing: Vec<String> = assets.missing().map(|asset| asset.path.display().to_string()).collect();
+    if !missing.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} for {}: fine for a look and a plan, but don't apply it",
+            paint.with(YELLOW, &counted(missing.len(), "placeholder")),
+            missing.join(", "),
+        );
+    }
     let _ = stream.write_all(text.as_bytes());
 }
 
 /// Prints what `synth` did for a program.
-pub(crate) fn written_json(out: &Path, written: &Written, resources: usize, time: Duration) {
+pub(crate) fn written_json(done: &Done<'_>, time: Duration) {
+    let Done { out, written, resources, assets } = *done;
     print_json(&json!({
         "ok": true,
         "out": out,
@@ -88,8 +109,50 @@ pub(crate) fn written_json(out: &Path, written: &Written, resources: usize, time
         "unchanged": written.unchanged,
         "removed": written.removed,
         "resources": resources,
+        "placeholders": assets.missing().map(|asset| &asset.path).collect::<Vec<_>>(),
         "milliseconds": time.as_secs_f64() * 1000.0,
     }));
+}
+
+/// Prints what `package` made, and what it found in each.
+pub(crate) fn packages(packages: &[Package]) {
+    let mut stream = std::io::stdout().lock();
+    let paint = Paint::on(&stream);
+    let mut text = String::new();
+    for package in packages {
+        let done = if package.written { paint.with(GREEN, "    wrote") } else { paint.with(DIM, "unchanged") };
+        let _ =
+            writeln!(text, "{done} {} {}", package.path.display(), paint.with(DIM, &format!("({})", facts(package))));
+    }
+    let _ = stream.write_all(text.as_bytes());
+}
+
+/// Its size, and what was checked: `2.4 MB, for x86_64 and glibc 2.34, which Lambda has`.
+fn facts(package: &Package) -> String {
+    let megabytes = f64::from(u32::try_from(package.bytes).unwrap_or(u32::MAX)) / 1e6;
+    let architecture = package.binary.architecture.name();
+    let needs = match package.binary.glibc {
+        Some(version) => format!("and glibc {version}, which Lambda has"),
+        None => "without glibc".into(),
+    };
+    format!("{megabytes:.1} MB, for {architecture} {needs}")
+}
+
+/// Prints what `package` made for a program.
+pub(crate) fn packages_json(packages: &[Package], time: Duration) {
+    let each = packages.iter().map(|package| {
+        json!({
+            "name": package.function.name(),
+            "path": package.path,
+            "bytes": package.bytes,
+            "written": package.written,
+            "architecture": package.binary.architecture,
+            "glibc": package.binary.glibc.map(|version| version.to_string()),
+            "libraries": package.binary.libraries,
+        })
+    });
+    let packages: Vec<Value> = each.collect();
+    print_json(&json!({ "ok": true, "packages": packages, "milliseconds": time.as_secs_f64() * 1000.0 }));
 }
 
 /// Prints that a configuration is right.

@@ -1,6 +1,6 @@
 //! The command as people and scripts see it: texts, streams, exit status.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -8,6 +8,26 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 fn newsloom(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_newsloom"));
     command.args(arguments).current_dir(ROOT).output().expect("newsloom starts")
+}
+
+/// A folder of one test, empty at first.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -24,7 +44,8 @@ fn snapshot(situation: &str, text: &str) {
 
 #[test]
 fn help_teaches() {
-    let pages = [&["--help"][..], &["synth", "--help"], &["check", "--help"], &["schema", "--help"]];
+    let pages =
+        [&["--help"][..], &["synth", "--help"], &["check", "--help"], &["schema", "--help"], &["package", "--help"]];
     let help = pages.map(|arguments| text(&newsloom(arguments).stdout));
     snapshot("help", &help.join("\n----------------\n\n"));
 }
@@ -51,6 +72,70 @@ fn what_is_not_built_is_named() {
     let output = newsloom(&["synth", "--assets", "not/built"]);
     assert_eq!(output.status.code(), Some(1));
     snapshot("not_built", &text(&output.stderr));
+}
+
+#[test]
+fn synth_goes_on_without_what_is_named_and_says_so() {
+    let folder = Folder::new("without");
+    std::fs::write(folder.path("enrich.zip"), "enrich").unwrap();
+    std::fs::write(folder.path("publish.zip"), "publish").unwrap();
+    let (assets, out) = (folder.text(""), folder.text("out"));
+    let output = newsloom(&["synth", "--assets", &assets, "--out", &out, "--without-assets=ingester", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["placeholders"], serde_json::json!([folder.text("ingester")]));
+    let people = text(&newsloom(&["synth", "--out", &out, "--without-assets"]).stdout);
+    assert!(people.contains("3 placeholders for target/package/ingester, target/package/enrich.zip,"), "{people}");
+}
+
+#[test]
+fn unknown_names_are_answered_with_those_that_there_are() {
+    let output = newsloom(&["synth", "--without-assets=consume"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("[possible values: enrich, publish, ingester]"), "{}", text(&output.stderr));
+    let output = newsloom(&["package", "consume"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("[possible values: enrich, publish]"), "{}", text(&output.stderr));
+}
+
+/// A small executable of this machine, and a configuration that asks for its architecture.
+fn compile(executable: &Path, config: &Path) {
+    let source = executable.with_extension("c");
+    std::fs::write(&source, "int main(void) { return 0; }").unwrap();
+    let compiled = Command::new("cc").arg(&source).arg("-o").arg(executable).status().expect("cc starts");
+    assert!(compiled.success());
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let shipped = std::fs::read_to_string(Path::new(ROOT).join("newsloom.toml")).unwrap();
+    std::fs::write(config, format!("architecture = \"{architecture}\"\n{shipped}")).unwrap();
+}
+
+#[test]
+fn executables_that_were_built_elsewhere_are_checked_and_zipped() {
+    let folder = Folder::new("packages");
+    std::fs::create_dir_all(folder.path("enrich")).unwrap();
+    compile(&folder.path("enrich/bootstrap"), &folder.path("newsloom.toml"));
+    let (from, config, out) = (folder.text(""), folder.text("newsloom.toml"), folder.text("out"));
+    let run = || newsloom(&["package", "enrich", "--from", &from, "--config", &config, "--out", &out, "--json"]);
+    let result = |output: &Output| serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+    let first = run();
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stdout));
+    let package = &result(&first)["packages"][0];
+    assert_eq!((&package["name"], &package["written"]), (&"enrich".into(), &true.into()));
+    let bytes = std::fs::read(folder.path("out/enrich.zip")).unwrap();
+    assert_eq!(package["bytes"], bytes.len());
+    assert_eq!(result(&run())["packages"][0]["written"], false);
+    std::fs::remove_dir_all(folder.path("out")).unwrap();
+    run();
+    assert!(std::fs::read(folder.path("out/enrich.zip")).unwrap() == bytes, "two runs differ");
+}
+
+#[test]
+fn what_lambda_could_not_start_is_not_packaged() {
+    let output = newsloom(&["package", "--from", "infra/pipeline/tests/executables", "--out", "not/written"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "");
+    assert!(!Path::new(ROOT).join("not/written").exists());
+    snapshot("not_for_lambda", &text(&output.stderr));
 }
 
 #[test]
