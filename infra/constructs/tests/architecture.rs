@@ -58,7 +58,9 @@ fn library_and_functions_know_nothing_of_the_pipeline() {
     }
     for manifest in manifests.iter().filter(|manifest| manifest.exists()) {
         let text = fs::read_to_string(manifest).unwrap();
-        for crate_of_the_pipeline in ["settings.workspace", "package.workspace", "newsloom-settings =", "newsloom-pipeline ="] {
+        for crate_of_the_pipeline in
+            ["settings.workspace", "package.workspace", "newsloom-settings =", "newsloom-pipeline ="]
+        {
             assert!(!text.contains(crate_of_the_pipeline), "{}: {crate_of_the_pipeline}", manifest.display());
         }
         let is_library = manifest.ends_with("infra/constructs/Cargo.toml");

@@ -58,6 +58,14 @@ fn holds(path: &Path, executable: &[u8]) -> ZipResult<bool> {
     Ok(is_ours && entry.read_to_end(&mut content).is_ok() && content == executable)
 }
 
+/// The first bytes of a package's executable.
+pub(crate) fn beginning(path: &Path) -> ZipResult<[u8; 64]> {
+    let mut archive = ZipArchive::new(io::BufReader::new(fs::File::open(path)?))?;
+    let mut beginning = [0; 64];
+    archive.by_name(NAME)?.read_exact(&mut beginning)?;
+    Ok(beginning)
+}
+
 /// Whoever reads the file meanwhile sees the old one or the new one, never half of it.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.part", std::process::id()));

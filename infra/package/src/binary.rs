@@ -8,7 +8,7 @@ use object::{
 };
 use settings::{Architecture, Problem, Problems};
 
-use crate::problem;
+use crate::{problem, toolchain::cargo_lambda};
 
 /// The glibc of Amazon Linux 2023, in all of its releases: <https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html>.
 pub const GLIBC: Version = Version([2, 34, 0]);
@@ -86,6 +86,13 @@ pub fn check(path: &Path, content: &[u8], wanted: Architecture) -> Result<Binary
     }
     let glibc = needs.versions.iter().filter_map(|version| version.number).max();
     Ok(Binary { architecture: wanted, glibc, libraries: needs.libraries })
+}
+
+/// The processor that an executable is for, told by its first 64 bytes.
+pub(crate) fn architecture(beginning: &[u8]) -> Option<Architecture> {
+    let header = header("", beginning).ok()?;
+    let is_for = |architecture: &Architecture| machine(*architecture) == header.e_machine(LittleEndian);
+    [Architecture::X86, Architecture::Arm].into_iter().find(is_for)
 }
 
 /// What an executable asks of the machine that it starts on.
@@ -214,15 +221,10 @@ impl Checks<'_> {
 
 /// How to build for an older glibc than this machine's.
 fn older_glibc(architecture: Architecture) -> String {
-    let option = match architecture {
-        Architecture::X86 => "--x86-64",
-        Architecture::Arm => "--arm64",
-    };
     format!(
-        "build it where glibc is {GLIBC} or older, in a container of Amazon Linux 2023 or Debian 11 for example; or with zig,\n\
-         which links for any:\n\
-         cargo lambda build {option} --profile function --package newsloom-enrich --package newsloom-publish\n\
-         newsloom package --from target/lambda"
+        "either build it where glibc is {GLIBC} or older, in a container of Amazon Linux 2023 or Debian 11 for example,\n\
+         or with zig as the linker: {}",
+        cargo_lambda(architecture)
     )
 }
 

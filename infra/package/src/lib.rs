@@ -90,6 +90,11 @@ pub fn package(request: &Request) -> Result<Vec<Package>, Problems> {
     if problems.is_empty() { Ok(packages) } else { Err(problems) }
 }
 
+/// The processor that a package is for; `None` where that can't be told.
+pub fn architecture(package: &Path) -> Option<Architecture> {
+    archive::beginning(package).ok().and_then(|beginning| binary::architecture(&beginning))
+}
+
 fn zipped(function: Function, executable: &Path, request: &Request) -> Result<Package, Problems> {
     let content = fs::read(executable).map_err(|error| unread(executable, &error))?;
     let binary = binary::check(executable, &content, request.architecture)?;

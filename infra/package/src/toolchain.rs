@@ -62,23 +62,33 @@ impl Machine {
             (false, true) => "Rust's standard library",
             _ => "a linker",
         };
-        let message = format!("{missing} for it {} missing here", if has_library || has_linker { "is" } else { "are" });
+        let verb = if has_library || has_linker { "is" } else { "are" };
+        let name = architecture.name();
+        let message = format!("{missing} for it {verb} missing here; architecture = \"{name}\" asks for it");
         Err(problem(triple, message, help(architecture)))
     }
 }
 
 /// All ways to a package for another processor; the last two need nothing of this machine.
 fn help(architecture: Architecture) -> String {
-    let (triple, linker, name) = (triple(architecture), linker(architecture), architecture.name());
-    let option = name.replace('_', "-");
+    let (triple, linker) = (triple(architecture), linker(architecture));
+    let package = format!("gcc-{}", linker.trim_end_matches("-gcc").replace('_', "-"));
     format!(
-        "architecture = \"{name}\" asks for it. Either\n\
-         rustup target add {triple}\n\
-         and {linker} (Debian's package is gcc-{gcc}), or another linker that {variable} names;\n\
-         or build on a machine of that architecture; or let `cargo lambda build --{option} --profile function`, which brings\n\
-         a linker, build both functions, and then `newsloom package --from target/lambda`",
-        gcc = linker.trim_end_matches("-gcc").replace('_', "-"),
+        "either `rustup target add {triple}`, and {linker},\n\
+         \u{20}   which Debian has in {package}; {variable} names another\n\
+         or {cargo_lambda}\n\
+         or a machine of that architecture",
         variable = linker_variable(triple),
+        cargo_lambda = cargo_lambda(architecture),
+    )
+}
+
+/// How to build with cargo-lambda, whose linker is for every processor and any glibc.
+pub(crate) fn cargo_lambda(architecture: Architecture) -> String {
+    let option = architecture.name().replace('_', "-");
+    format!(
+        "`cargo lambda build --{option} --profile function --package newsloom-enrich --package newsloom-publish`,\n\
+         \u{20}   then `newsloom package --from target/lambda`"
     )
 }
 
@@ -194,9 +204,9 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_with_the_command_that_installs_it() {
         let situations: [(&[&str], &str); 3] = [
-            (&[], "Rust's standard library and a linker for it are missing here"),
-            (&[LINKER], "Rust's standard library for it is missing here"),
-            (&[LIBRARY], "a linker for it is missing here"),
+            (&[], "Rust's standard library and a linker for it are missing here; architecture = \"arm64\" asks for it"),
+            (&[LINKER], "Rust's standard library for it is missing here; architecture = \"arm64\" asks for it"),
+            (&[LIBRARY], "a linker for it is missing here; architecture = \"arm64\" asks for it"),
         ];
         for (files, message) in situations {
             let folder = tempfile::tempdir().unwrap();

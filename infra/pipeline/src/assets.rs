@@ -1,6 +1,7 @@
 //! The code that the stack deploys: function zips and the ingester, named by their content.
 
 use crate::{Problem, Problems};
+use settings::Architecture;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -81,6 +82,20 @@ impl Assets {
             ingester: find(AssetName::Ingester),
         };
         if problems.is_empty() { Ok(assets) } else { Err(Problems::new(problems)) }
+    }
+
+    /// Packages that are of another architecture, because they were built for another configuration. Lambda takes
+    /// them, and can't start them.
+    pub fn built_for_others(&self, architecture: Architecture) -> Problems {
+        let functions = [&self.enrich, &self.publish].into_iter().filter(|asset| !asset.placeholder);
+        let problems = functions.filter_map(|asset| {
+            let found = package::architecture(&asset.path).filter(|found| *found != architecture)?;
+            let (found, wanted) = (found.name(), architecture.name());
+            let message = format!("is built for {found}; the configuration's architecture is {wanted}");
+            let help = "`make package CONFIG=…` builds it for the configuration".to_owned();
+            Some(Problem { place: None, subject: asset.path.display().to_string(), message, help: Some(help) })
+        });
+        Problems::new(problems.collect())
     }
 
     /// Stand-ins for all packages, so that a stack can be seen before anything is built. It is valid

@@ -76,10 +76,10 @@ fn synthesize(synth: &cli::Synth) -> Result<(Synthesized, Assets), Problems> {
     let without = synth.without_assets.iter().map(|name| asset_of(*name)).collect();
     let located = Assets::locate(&synth.assets, &without);
     // What isn't built is no reason to keep quiet about what else is wrong.
-    let (assets, missing) = match located {
-        Ok(assets) => (assets, Problems::default()),
-        Err(missing) => (Assets::placeholders(), missing),
-    };
+    let (assets, unfit) = located.map_or_else(
+        |missing| (Assets::placeholders(), missing),
+        |assets| (assets.clone(), assets.built_for_others(settings.architecture)),
+    );
     // With several stacks Terraform runs one folder deeper, whatever the stack is called.
     let folder =
         if settings.stages == settings::Layout::Separate { synth.out.join("stack") } else { synth.out.clone() };
@@ -89,9 +89,9 @@ fn synthesize(synth: &cli::Synth) -> Result<(Synthesized, Assets), Problems> {
         assets: assets.clone().seen_from(&folder),
     };
     match pipeline::synth(&settings, &options) {
-        Ok(rendered) if missing.is_empty() => Ok((rendered, assets)),
-        Ok(_) => Err(missing),
-        Err(problems) => Err(missing.and(problems)),
+        Ok(rendered) if unfit.is_empty() => Ok((rendered, assets)),
+        Ok(_) => Err(unfit),
+        Err(problems) => Err(unfit.and(problems)),
     }
 }
 

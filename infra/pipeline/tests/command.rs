@@ -130,6 +130,26 @@ fn executables_that_were_built_elsewhere_are_checked_and_zipped() {
 }
 
 #[test]
+fn package_of_another_architecture_is_not_deployed() {
+    let folder = Folder::new("architectures");
+    compile(&folder.path("enrich"), &folder.path("newsloom.toml"));
+    std::fs::copy(folder.path("enrich"), folder.path("publish")).unwrap();
+    let (from, config, out) = (folder.text(""), folder.text("newsloom.toml"), folder.text("out"));
+    let packaged = newsloom(&["package", "--from", &from, "--config", &config, "--out", &from]);
+    assert_eq!(packaged.status.code(), Some(0), "{}", text(&packaged.stderr));
+    let synth =
+        || newsloom(&["synth", "--config", &config, "--assets", &from, "--out", &out, "--without-assets=ingester"]);
+    assert_eq!(synth().status.code(), Some(0), "{}", text(&synth().stderr));
+    let settings = std::fs::read_to_string(folder.path("newsloom.toml")).unwrap();
+    let other = if cfg!(target_arch = "aarch64") { ("arm64", "x86_64") } else { ("x86_64", "arm64") };
+    std::fs::write(folder.path("newsloom.toml"), settings.replacen(other.0, other.1, 1)).unwrap();
+    let refused = synth();
+    assert_eq!(refused.status.code(), Some(1));
+    let problem = format!("enrich.zip: is built for {}; the configuration's architecture is {}", other.0, other.1);
+    assert!(text(&refused.stderr).contains(&problem), "{}", text(&refused.stderr));
+}
+
+#[test]
 fn what_lambda_could_not_start_is_not_packaged() {
     let output = newsloom(&["package", "--from", "infra/pipeline/tests/executables", "--out", "not/written"]);
     assert_eq!(output.status.code(), Some(1));
