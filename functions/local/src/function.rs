@@ -218,8 +218,8 @@ impl Builder {
         let runtime_api = RuntimeApi::for_function(&self.name).map_err(Error::RuntimeApi)?;
         let command = self.command(&runtime_api.address());
         let started = Instant::now();
-        let process = Process::start(&runtime_api, command)
-            .map_err(|source| Error::Start { path: self.path.clone(), source })?;
+        let process =
+            Process::start(&runtime_api, command).map_err(|source| Error::Start { path: self.path.clone(), source })?;
         let options = Options { timeout: self.timeout, trace: self.trace };
         Ok(Function { runtime_api, options, process, started })
     }

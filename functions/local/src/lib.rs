@@ -8,6 +8,7 @@
 //! - [`rabbitmq`]: a private RabbitMQ node
 //! - [`proxy`]: a connection that can be cut
 
+pub mod aws;
 pub mod function;
 pub mod runtime_api;
 mod server;

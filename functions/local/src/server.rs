@@ -44,10 +44,7 @@ type Answer = dyn Fn(Request<Bytes>) -> Answering + Send + Sync;
 
 impl Server {
     /// Serves `answer` on a free port of 127.0.0.1, on a thread called `name`.
-    pub(crate) fn start<F>(
-        name: &str,
-        answer: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static,
-    ) -> io::Result<Self>
+    pub(crate) fn start<F>(name: &str, answer: impl Fn(Request<Bytes>) -> F + Send + Sync + 'static) -> io::Result<Self>
     where
         F: Future<Output = Reply> + Send + 'static,
     {
