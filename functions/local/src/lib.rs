@@ -9,7 +9,10 @@
 //! - [`proxy`]: a connection that can be cut
 
 pub mod aws;
+mod background;
 pub mod function;
+pub mod proxy;
+pub mod rabbitmq;
 pub mod runtime_api;
 mod server;
 

@@ -1,14 +1,10 @@
 //! The HTTP server under every stand-in: one thread, loopback, port 0.
-//!
-//! A thread of its own, because a test may block its runtime or pause its clock, and AWS would do neither.
 
 use std::{
-    convert::Infallible,
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::Arc,
-    thread::JoinHandle,
 };
 
 use bytes::Bytes;
@@ -17,9 +13,10 @@ use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, 
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    runtime::{Builder, Handle},
-    sync::oneshot,
+    runtime::Handle,
 };
+
+use crate::background::Background;
 
 /// The largest body read: a little over the largest that AWS takes (DynamoDB, 16 MiB).
 const LARGEST_BODY: usize = 17 << 20;
@@ -32,11 +29,10 @@ pub(crate) type Reply = Result<Response<Full<Bytes>>, HangUp>;
 pub(crate) struct HangUp;
 
 /// A running server. Dropping it closes its connections and waits for its thread.
+#[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
-    runtime: Handle,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    background: Background,
 }
 
 type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
@@ -51,20 +47,9 @@ impl Server {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel();
         let answer: Arc<Answer> = Arc::new(move |request| Box::pin(answer(request)));
-        let serving = move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = stopped => (),
-                    () = serve(listener, answer) => (),
-                }
-            });
-        };
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(serving)?;
-        Ok(Self { address, runtime: handle, stop: Some(stop), thread: Some(thread) })
+        let background = Background::run(name, serve(listener, answer))?;
+        Ok(Self { address, background })
     }
 
     /// `127.0.0.1:` and the port.
@@ -74,22 +59,7 @@ impl Server {
 
     /// The server's own runtime, for what has to go on while the caller's stands still.
     pub(crate) fn runtime(&self) -> &Handle {
-        &self.runtime
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+        self.background.runtime()
     }
 }
 
@@ -159,12 +129,5 @@ async fn read(request: Request<Incoming>) -> Result<Request<Bytes>, Response<Ful
             let message = serde_json::json!({ "message": format!("could not read the body: {error}") });
             Err(json(StatusCode::PAYLOAD_TOO_LARGE, message.to_string()))
         }
-    }
-}
-
-/// `Infallible` never happens, so it turns into anything.
-impl From<Infallible> for HangUp {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
+};
 use aws_sdk_sagemakerruntime::{
     error::{ProvideErrorMetadata, SdkError},
     operation::invoke_endpoint::InvokeEndpointError,
@@ -59,7 +61,10 @@ async fn the_shape_of_the_answer_is_the_containers() {
     }
     let calls = aws.sagemaker().calls();
     assert_eq!(calls.len(), 7);
-    assert_eq!((calls[1].inputs.as_slice(), calls[1].answered), (["a".to_owned(), "b".to_owned()].as_slice(), Some(200)));
+    assert_eq!(
+        (calls[1].inputs.as_slice(), calls[1].answered),
+        (["a".to_owned(), "b".to_owned()].as_slice(), Some(200))
+    );
     assert_eq!(calls[5].parameters, json!({ "top_k": null }));
 }
 
@@ -68,7 +73,8 @@ async fn what_the_pipeline_cannot_read_fails_the_whole_request() {
     let aws = Aws::start().await.unwrap();
     aws.sagemaker().poison("plague");
     let long = "word ".repeat(600);
-    for inputs in [json!([]), json!(["a", null]), json!(["a", 1]), json!(["a", "the plague"]), json!([long]), json!({})] {
+    for inputs in [json!([]), json!(["a", null]), json!(["a", 1]), json!(["a", "the plague"]), json!([long]), json!({})]
+    {
         match invoke(&aws, json!({ "inputs": inputs })).await {
             Err(InvokeEndpointError::ModelError(error)) => {
                 assert_eq!(error.original_status_code(), Some(400), "{inputs}");
@@ -90,16 +96,19 @@ async fn the_script_is_followed_and_then_the_model_answers_again() {
     let aws = Aws::start().await.unwrap();
     let body = || json!({ "inputs": ["a"] });
     let model_error = Answer::ModelError { status: 503, message: "worker died".to_owned() };
-    aws.sagemaker().answers("finbert", [
-        Answer::Throttled,
-        Answer::NotReady,
-        model_error,
-        Answer::InternalFailure,
-        Answer::Unavailable,
-        Answer::Validation("no".to_owned()),
-        Answer::Status(404, "{}".to_owned()),
-        Answer::Body("[1]".to_owned()),
-    ]);
+    aws.sagemaker().answers(
+        "finbert",
+        [
+            Answer::Throttled,
+            Answer::NotReady,
+            model_error,
+            Answer::InternalFailure,
+            Answer::Unavailable,
+            Answer::Validation("no".to_owned()),
+            Answer::Status(404, "{}".to_owned()),
+            Answer::Body("[1]".to_owned()),
+        ],
+    );
     aws.sagemaker().answer("another", Answer::Hang);
 
     let throttled = invoke(&aws, body()).await.unwrap_err();
