@@ -132,9 +132,9 @@ impl Services {
                 self.dynamodb.answer(&operation, request).await
             }
             Some(("AmazonSQS", operation @ ("SendMessage" | "SendMessageBatch"))) => {
-                self.sqs.answer(operation, request.body())
+                Ok(self.sqs.answer(operation, request.body()))
             }
-            Some(("secretsmanager", "GetSecretValue")) => self.secrets.answer(request.body()),
+            Some(("secretsmanager", "GetSecretValue")) => Ok(self.secrets.answer(request.body())),
             _ => Ok(self.unknown(&request)),
         }
     }

@@ -40,9 +40,10 @@ use crate::runtime_api::{Invocation, Obituary, Options, Outcome, RuntimeApi};
 /// ```
 #[derive(Debug)]
 pub struct Function {
+    // First, as it ends on the thread of the second.
+    process: Process,
     runtime_api: RuntimeApi,
     options: Options,
-    process: Process,
     started: Instant,
 }
 
@@ -172,6 +173,12 @@ impl Builder {
         self
     }
 
+    /// Arguments of the program.
+    pub fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
     /// An environment variable. The last value given for a name counts, also over those that are set anyway.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.insert(name.into(), value.into());
@@ -221,7 +228,7 @@ impl Builder {
         let process =
             Process::start(&runtime_api, command).map_err(|source| Error::Start { path: self.path.clone(), source })?;
         let options = Options { timeout: self.timeout, trace: self.trace };
-        Ok(Function { runtime_api, options, process, started })
+        Ok(Function { process, runtime_api, options, started })
     }
 
     fn command(&self, address: &str) -> Command {
@@ -323,17 +330,33 @@ async fn look_after(child: &mut Child, mut orders: mpsc::UnboundedReceiver<Order
     loop {
         tokio::select! {
             status = child.wait() => return status.ok(),
-            order = orders.recv() => match order {
-                Some(order) => {
-                    send(child, order.signal);
-                    let _ = order.done.send(());
-                }
-                None => {
+            order = orders.recv() => {
+                let Some(Order { signal, done }) = order else {
                     send(child, Signal::SIGKILL);
                     return child.wait().await.ok();
+                };
+                send(child, signal);
+                if signal == Signal::SIGSTOP {
+                    stands_still(child).await;
                 }
-            },
+                let _ = done.send(());
+            }
         }
+    }
+}
+
+/// One thread takes the signal and stops the others, which go on until then.
+async fn stands_still(child: &Child) {
+    let Some(pid) = child.id() else { return };
+    for _ in 0..1_000 {
+        // Where there is no such file, a moment has to do.
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+            return tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

@@ -116,11 +116,10 @@ impl RuntimeApi {
     /// When the runtime reported that it cannot start, or its process ended, before that.
     pub async fn ready(&self) -> Result<Instant, Outcome> {
         let mut phase = self.shared.phase.subscribe();
-        let reached = phase.wait_for(|phase| !matches!(phase, Phase::Starting)).await;
-        match reached.expect("the sender lives as long as self").clone() {
-            Phase::Starting => unreachable!("waited until it was over"),
-            Phase::Ready(when) => Ok(when),
-            Phase::Ended { outcome, ready } => ready.ok_or(outcome),
+        match phase.wait_for(|phase| !matches!(phase, Phase::Starting)).await.as_deref().cloned() {
+            Ok(Phase::Ready(when)) => Ok(when),
+            Ok(Phase::Ended { outcome, ready }) => ready.ok_or(outcome),
+            Ok(Phase::Starting) | Err(_) => unreachable!("waited until it was over, and the sender lives as long"),
         }
     }
 

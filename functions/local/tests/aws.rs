@@ -278,8 +278,8 @@ async fn messages_are_kept_with_their_attributes_and_digests() {
     let aws = Aws::start().await.unwrap();
     let client = aws_sdk_sqs::Client::new(&config(&aws).await);
     let reason = MessageAttributeValue::builder().data_type("String").string_value("poison").build().unwrap();
-    let send = client.send_message().queue_url(QUEUE).message_body("hello").message_attributes("reason", reason);
-    let sent = send.send().await.unwrap();
+    let message = client.send_message().queue_url(QUEUE).message_body("hello").message_attributes("reason", reason);
+    let sent = message.send().await.unwrap();
     assert_eq!(sent.md5_of_message_body(), Some("5d41402abc4b2a76b9719d911017c592"));
     assert!(sent.md5_of_message_attributes().is_some());
     let messages = aws.sqs().messages(QUEUE);

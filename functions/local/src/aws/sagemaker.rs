@@ -179,7 +179,8 @@ impl SageMaker {
     /// What the endpoint's model says of a headline: the label, and how sure it is.
     pub fn opinion(&self, endpoint: &str, headline: &str) -> (String, f64) {
         let labels = lock(&self.state).endpoint(endpoint).labels.clone();
-        opinions(headline, &labels).into_iter().next().expect("three of them")
+        let [surest, ..] = opinions(headline, &labels);
+        surest
     }
 }
 
@@ -420,7 +421,7 @@ fn opinions(text: &str, labels: &Labels) -> [(String, f64); 3] {
 
 impl Answer {
     async fn reply(self, endpoint: &str) -> Reply {
-        let refused = |status, kind, message: &str| Ok(refuse(status, kind, json!({ "Message": message })));
+        let refused = |status, kind, message: &str| Ok(refuse(status, kind, &json!({ "Message": message })));
         match self {
             Self::Throttled => refused(400, "ThrottlingException", "Rate exceeded"),
             Self::NotReady => refused(429, "ModelNotReadyException", "The model is not ready for inference yet."),
@@ -458,10 +459,10 @@ fn model_error(endpoint: &str, status: u16, message: &str) -> Response<Full<Byte
         "OriginalMessage": said,
         "OriginalStatusCode": status,
     });
-    refuse(424, "ModelError", body)
+    refuse(424, "ModelError", &body)
 }
 
-fn refuse(status: u16, kind: &'static str, body: Value) -> Response<Full<Bytes>> {
+fn refuse(status: u16, kind: &'static str, body: &Value) -> Response<Full<Bytes>> {
     let mut response = server::json(self::status(status), body.to_string());
     response.headers_mut().insert("x-amzn-errortype", kind.parse().expect("a word"));
     response

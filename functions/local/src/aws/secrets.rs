@@ -6,12 +6,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyper::StatusCode;
+use http_body_util::Full;
+use hyper::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{AWS_JSON, error, lock};
-use crate::server::{Reply, request_id, respond};
+use crate::server::{request_id, respond};
 
 /// The service, empty at first.
 #[derive(Debug, Clone, Default)]
@@ -54,26 +55,26 @@ impl Secrets {
         lock(&self.state).calls.clone()
     }
 
-    pub(super) fn answer(&self, body: &Bytes) -> Reply {
+    pub(super) fn answer(&self, body: &Bytes) -> Response<Full<Bytes>> {
         let Ok(Asked { id }) = serde_json::from_slice(body) else {
-            return Ok(error(StatusCode::BAD_REQUEST, "SerializationException", "SecretId is missing"));
+            return error(StatusCode::BAD_REQUEST, "SerializationException", "SecretId is missing");
         };
         let mut state = lock(&self.state);
         state.calls.push(id.clone());
         if state.failures > 0 {
             state.failures -= 1;
-            return Ok(error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError", "told to fail"));
+            return error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceError", "told to fail");
         }
         let found = state.secrets.iter().find(|(arn, secret)| **arn == id || secret.name == id);
         let Some((arn, secret)) = found else {
             let message = "Secrets Manager can't find the specified secret.";
-            return Ok(error(StatusCode::BAD_REQUEST, "ResourceNotFoundException", message));
+            return error(StatusCode::BAD_REQUEST, "ResourceNotFoundException", message);
         };
         let answer = json!({
             "ARN": arn, "Name": secret.name, "SecretString": secret.value, "VersionId": secret.version,
             "VersionStages": ["AWSCURRENT"], "CreatedDate": 1_767_225_600.0,
         });
-        Ok(respond(StatusCode::OK, AWS_JSON, answer.to_string()))
+        respond(StatusCode::OK, AWS_JSON, answer.to_string())
     }
 }
 

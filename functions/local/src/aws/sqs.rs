@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{AWS_JSON, error, lock};
-use crate::server::{Reply, request_id, respond};
+use crate::server::{request_id, respond};
 
 /// The largest message, and the largest batch, in bytes: bodies and attributes together.
 const MOST_BYTES: usize = 1 << 20;
@@ -61,18 +61,18 @@ impl Sqs {
         *lock(&self.state) = State::default();
     }
 
-    pub(super) fn answer(&self, operation: &str, body: &Bytes) -> Reply {
+    pub(super) fn answer(&self, operation: &str, body: &Bytes) -> Response<Full<Bytes>> {
         let mut state = lock(&self.state);
         state.calls += 1;
         let answer = match operation {
             "SendMessage" => serde_json::from_slice(body).map(|send| state.send(send)),
             _ => serde_json::from_slice(body).map(|batch| state.send_batch(batch)),
         };
-        Ok(match answer {
+        match answer {
             Ok(Ok(answer)) => respond(StatusCode::OK, AWS_JSON, answer.to_string()),
             Ok(Err(refusal)) => refusal.response(),
             Err(misread) => error(StatusCode::BAD_REQUEST, "SerializationException", &misread.to_string()),
-        })
+        }
     }
 }
 
