@@ -236,18 +236,20 @@ async fn pid(broker: &Broker) -> String {
 
 /// Not counting one that has ended and nobody waited for.
 fn is_alive(pid: &str) -> bool {
+    let there = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.parse().unwrap()), None).is_ok();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+    there && !stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
 /// The processes whose command line or environment names the folder: the node, its helpers, the keeper.
+/// None where there is no `/proc`.
 fn processes_of(folder: &Path) -> Vec<String> {
     let folder = folder.display().to_string();
     let names = |pid: &str, file: &str| {
         let text = std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
         String::from_utf8_lossy(&text).contains(&folder).then(|| String::from_utf8_lossy(&text).replace('\0', " "))
     };
-    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.file_name());
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.file_name());
     let processes = processes.filter_map(|pid| pid.into_string().ok());
     let processes = processes.filter(|pid| pid.parse::<u32>().is_ok_and(|pid| pid != std::process::id()));
     processes.filter_map(|pid| names(&pid, "cmdline").or_else(|| names(&pid, "environ"))).collect()

@@ -15,13 +15,10 @@ const SCRIPT: &str = r#"
 epmd=$!
 node=
 while read -r line; do node=$line; done
-if [ -n "$node" ]; then
-    kill -9 "$node"
-    tries=0
-    while kill -0 "$node" && [ "$tries" -lt 40 ]; do sleep 0.05; tries=$((tries + 1)); done
-fi
+[ -n "$node" ] && kill -9 "$node"
 kill -9 "$epmd"
-rm -rf "$3"
+# What the node was about to write may come in between.
+for try in 1 2 3 4 5; do rm -rf "$3" && break; sleep 0.1; done
 "#;
 
 /// The script that runs.
