@@ -16,6 +16,7 @@ synth: ## Write synth-out/ from newsloom.toml: Terraform JSON and CloudFormation
 	cargo run --quiet --package newsloom-pipeline -- synth --config $(CONFIG) --out $(OUT) --without-assets
 
 test: ## Run everything that tests; a changed snapshot fails
+	tools/rabbitmq
 	CI=true cargo test --workspace --quiet
 
 check: ## Check format, lints and docs

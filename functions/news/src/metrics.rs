@@ -65,6 +65,12 @@ pub const MODEL_LATENCY: Metric =
 /// From the provider's publication to the broker's confirmation.
 pub const AGE: Metric = Metric { name: "Age", unit: Unit::Milliseconds, dimensions: &[PIPELINE] };
 
+/// The same, by language.
+pub const AGE_BY_LANGUAGE: Metric = Metric { dimensions: &[PIPELINE, LANGUAGE], ..AGE };
+
+/// Records that could not be done for now; the stream brings them again.
+pub const RETRIED: Metric = count("Retried", &[PIPELINE]);
+
 /// Messages that the broker confirmed.
 pub const PUBLISHED: Metric = count("Published", &[PIPELINE]);
 
@@ -84,8 +90,21 @@ pub const GAPS: Metric = count("Gaps", &[PIPELINE, FEED]);
 pub const SPOOLED: Metric = count("Spooled", &[PIPELINE]);
 
 /// All of them, in the order of the pipeline.
-pub const ALL: &[Metric] =
-    &[HEARTBEAT, STALENESS, GAPS, SPOOLED, ITEMS, SKIPPED, QUARANTINED, MODEL_LATENCY, PUBLISHED, UNCONFIRMED, AGE];
+pub const ALL: &[Metric] = &[
+    HEARTBEAT,
+    STALENESS,
+    GAPS,
+    SPOOLED,
+    ITEMS,
+    SKIPPED,
+    QUARANTINED,
+    RETRIED,
+    MODEL_LATENCY,
+    PUBLISHED,
+    UNCONFIRMED,
+    AGE,
+    AGE_BY_LANGUAGE,
+];
 
 const fn count(name: &'static str, dimensions: &'static [&'static str]) -> Metric {
     Metric { name, unit: Unit::Count, dimensions }
@@ -97,8 +116,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn names_are_unique_and_every_metric_says_whose_it_is() {
-        let names: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
+    fn metrics_are_distinct_and_every_one_says_whose_it_is() {
+        let names: BTreeSet<_> = ALL.iter().map(|metric| (metric.name, metric.dimensions)).collect();
         assert_eq!(names.len(), ALL.len());
         assert!(ALL.iter().all(|metric| metric.dimensions[0] == PIPELINE));
     }

@@ -1,1 +1,16 @@
-//! What both functions need around their core.
+//! What the functions need around their core, and nothing of what they do.
+//!
+//! An invocation has a [`Budget`] of time; what fails for now is tried again after a [`Backoff`]; items of one
+//! story go one after the other, in [`waves()`]; what happened is told in [`logs`] and [`emf`].
+
+pub mod aws;
+mod backoff;
+mod budget;
+pub mod emf;
+pub mod events;
+pub mod logs;
+mod waves;
+
+pub use backoff::Backoff;
+pub use budget::{Budget, Over};
+pub use waves::waves;

@@ -74,6 +74,16 @@ fn who_may_do_what() {
 }
 
 #[test]
+fn quiet_functions_still_report_their_metrics() {
+    let mut quiet = settings("newsloom.toml");
+    quiet.enrichment.function.log_level = settings::LogLevel::Error;
+    let synthesized = synth(&quiet, &options("synth-out", &[])).unwrap();
+    let (_, lambda) = synthesized.rendered.files().find(|(path, _)| *path == "lambda.tf.json").unwrap();
+    assert!(!lambda.contains(r#""application_log_level": "ERROR""#), "Lambda would drop metrics, which have no level");
+    assert!(lambda.contains(r#""RUST_LOG": "error""#), "the function has to keep quiet itself");
+}
+
+#[test]
 fn stacks_of_their_own_give_the_same_rights() {
     let mut separate = settings("newsloom.toml");
     separate.stages = settings::Layout::Separate;

@@ -72,6 +72,9 @@ fn sized(function: lambda::Function, size: &Function, settings: &Settings, key: 
         .timeout(Seconds(size.timeout_seconds.into()))
         .log_level(log_level(size.log_level))
         .log_retention(Days(settings.monitoring.log_retention_days.into()));
+    if let Some(level) = own_level(size.log_level) {
+        function = function.environment([("RUST_LOG", level)]);
+    }
     for layer in &size.layers {
         function = function.layer(layer);
     }
@@ -91,14 +94,19 @@ fn architecture(settings: &Settings) -> lambda::Architecture {
     }
 }
 
+/// What Lambda lets through. Metrics are lines of the log that say no level, and those are `Info` to Lambda (Lambda
+/// Developer Guide, "Log-level filtering"): it must let these through whatever the function is to be quiet about.
 fn log_level(level: LogLevel) -> lambda::LogLevel {
     match level {
-        LogLevel::Error => lambda::LogLevel::Error,
-        LogLevel::Warn => lambda::LogLevel::Warn,
-        LogLevel::Info => lambda::LogLevel::Info,
+        LogLevel::Error | LogLevel::Warn | LogLevel::Info => lambda::LogLevel::Info,
         LogLevel::Debug => lambda::LogLevel::Debug,
         LogLevel::Trace => lambda::LogLevel::Trace,
     }
+}
+
+/// What the function filters itself, where Lambda can't.
+fn own_level(level: LogLevel) -> Option<&'static str> {
+    matches!(level, LogLevel::Error | LogLevel::Warn).then(|| level.name())
 }
 
 /// How records come to a function, from the settings. Nothing is lost: a function reports which records

@@ -130,10 +130,11 @@ impl Monitoring<'_> {
             Graph::of("Waiting in streams, milliseconds", ages).from_zero().into(),
             Graph::of("Errors of functions", errors).from_zero().into(),
         ];
+        let aside = [metrics::SKIPPED, metrics::RETRIED, metrics::QUARANTINED].map(own);
         let dashboard = Dashboard::new().row([Widget::from(AlarmStatus::of("Alarms", alarms.iter().copied()))]).row([
             Widget::from(Graph::of("Published", [own(metrics::PUBLISHED)]).from_zero()),
             Graph::of("Age of 99 % at the broker, milliseconds", [percentile(own(metrics::AGE))]).from_zero().into(),
-            Graph::of("Repeats and quarantine", [own(metrics::SKIPPED), own(metrics::QUARANTINED)]).from_zero().into(),
+            Graph::of("Repeats, retries and quarantine", aside).from_zero().into(),
         ]);
         let dashboard = dashboard.row(self.ingester());
         let dashboard = if self.watched.functions.is_empty() { dashboard } else { dashboard.row(functions) };

@@ -1,0 +1,24 @@
+//! The SDK's configuration, the same for every client of a function.
+
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use std::time::Duration;
+
+/// Region, credentials and addresses from the environment (`AWS_ENDPOINT_URL` and its like included), with time-outs
+/// of our own: the SDK's defaults wait for an answer for ever.
+///
+/// A request is tried once. Who asks knows how long it may take and what else is on its way, so it tries again itself,
+/// within its [`Budget`](crate::Budget); two layers of retries would multiply.
+///
+/// `connect` bounds TCP and TLS, `attempt` a whole request with its answer.
+pub async fn configuration(connect: Duration, attempt: Duration) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(connect)
+        .operation_attempt_timeout(attempt)
+        .read_timeout(attempt)
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::disabled())
+        .load()
+        .await
+}
