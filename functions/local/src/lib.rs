@@ -1,1 +1,36 @@
 //! The parts of AWS, and the broker, on this machine.
+//!
+//! Real binaries and real protocols, no account, no container, loopback only. Each part starts on a free port, needs
+//! no other, and is gone when it is dropped:
+//!
+//! - [`runtime_api`]: the Lambda Runtime API, and [`function`], a `bootstrap` that runs under it
+//! - [`aws`]: SageMaker, DynamoDB, SQS and Secrets Manager behind one `AWS_ENDPOINT_URL`, which fail when told to
+//! - [`rabbitmq`]: a private RabbitMQ node
+//! - [`proxy`]: a connection that can be cut
+
+pub mod aws;
+mod background;
+pub mod function;
+pub mod proxy;
+pub mod rabbitmq;
+pub mod runtime_api;
+mod server;
+
+/// The region everything here is in.
+pub const REGION: &str = "eu-west-1";
+
+/// The account everything here belongs to; AWS's documentation uses it for examples.
+pub const ACCOUNT: &str = "123456789012";
+
+/// Variables that keep an AWS SDK away from the developer's account: credentials that are worth nothing, no profile
+/// files, no metadata service.
+fn no_account() -> [(&'static str, &'static str); 6] {
+    [
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+    ]
+}

@@ -1,0 +1,167 @@
+//! AWS's services behind one address: a function needs only `AWS_ENDPOINT_URL`.
+//!
+//! What a request asks for is read from its path (SageMaker) or `X-Amz-Target` (the others); signatures are not
+//! checked. Each service is a room of its own, answers like the real one as far as Newsloom uses it, fails when told
+//! to, and keeps a journal.
+
+mod dynamodb;
+mod lexicon;
+mod secrets;
+mod sqs;
+
+pub mod sagemaker;
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, Response, StatusCode};
+
+pub use self::{
+    dynamodb::{Call as DynamoDbCall, DynamoDb},
+    sagemaker::SageMaker,
+    secrets::Secrets,
+    sqs::{Message, Sqs},
+};
+use crate::server::{Reply, Server, respond};
+
+/// SageMaker's runtime, DynamoDB, SQS and Secrets Manager on one port of 127.0.0.1.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// use local::aws::{Aws, sagemaker::Answer};
+///
+/// let aws = Aws::start().await?;
+/// aws.dynamodb().create_table("articles");
+/// aws.sagemaker().answer("finbert", Answer::Throttled);
+/// for (name, value) in aws.environment() {
+///     println!("export {name}={value}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Aws {
+    server: Server,
+    services: Services,
+}
+
+#[derive(Debug, Clone)]
+struct Services {
+    sagemaker: SageMaker,
+    dynamodb: DynamoDb,
+    sqs: Sqs,
+    secrets: Secrets,
+    not_understood: Arc<Mutex<Vec<String>>>,
+}
+
+impl Aws {
+    /// Starts the server, with empty tables and queues.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be had, or no thread.
+    #[expect(clippy::unused_async, reason = "one way to start for all parts, and room for one that must wait")]
+    pub async fn start() -> io::Result<Self> {
+        let services = Services {
+            sagemaker: SageMaker::default(),
+            dynamodb: DynamoDb::start()?,
+            sqs: Sqs::default(),
+            secrets: Secrets::default(),
+            not_understood: Arc::default(),
+        };
+        let answering = services.clone();
+        let server = Server::start("aws", move |request| {
+            let services = answering.clone();
+            async move { services.answer(request).await }
+        })?;
+        server.runtime().spawn(services.dynamodb.clone().serve());
+        Ok(Self { server, services })
+    }
+
+    /// `http://127.0.0.1:port`, the value of `AWS_ENDPOINT_URL`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// The variables that lead an AWS SDK here, and keep it from the developer's account.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let here = [("AWS_ENDPOINT_URL".to_owned(), self.url())];
+        let apart = crate::no_account().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        here.into_iter().chain(apart).collect()
+    }
+
+    /// SageMaker's runtime: endpoints that judge headlines.
+    pub fn sagemaker(&self) -> &SageMaker {
+        &self.services.sagemaker
+    }
+
+    /// DynamoDB, and DynamoDB Streams.
+    pub fn dynamodb(&self) -> &DynamoDb {
+        &self.services.dynamodb
+    }
+
+    /// SQS: queues to send to.
+    pub fn sqs(&self) -> &Sqs {
+        &self.services.sqs
+    }
+
+    /// Secrets Manager.
+    pub fn secrets(&self) -> &Secrets {
+        &self.services.secrets
+    }
+
+    /// The requests that no room knew, as `POST /path X-Amz-Target`. They were answered 501.
+    pub fn not_understood(&self) -> Vec<String> {
+        lock(&self.services.not_understood).clone()
+    }
+}
+
+impl Services {
+    async fn answer(&self, request: Request<Bytes>) -> Reply {
+        if let Some(endpoint) = sagemaker::endpoint(request.uri().path()) {
+            return self.sagemaker.invoke(endpoint, &request).await;
+        }
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+        match target.unwrap_or_default().split_once('.') {
+            Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", operation)) => {
+                let operation = operation.to_owned();
+                self.dynamodb.answer(&operation, request).await
+            }
+            Some(("AmazonSQS", operation @ ("SendMessage" | "SendMessageBatch"))) => {
+                Ok(self.sqs.answer(operation, request.body()))
+            }
+            Some(("secretsmanager", "GetSecretValue")) => Ok(self.secrets.answer(request.body())),
+            _ => Ok(self.unknown(&request)),
+        }
+    }
+
+    fn unknown(&self, request: &Request<Bytes>) -> Response<Full<Bytes>> {
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or("-");
+        let asked = format!("{} {} {target}", request.method(), request.uri().path());
+        let response = error(StatusCode::NOT_IMPLEMENTED, "NotImplemented", &format!("not on this machine: {asked}"));
+        lock(&self.not_understood).push(asked);
+        response
+    }
+}
+
+/// An error of the AWS JSON protocol 1.0 (1.1 has the same form).
+fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
+    let body = serde_json::json!({ "__type": code, "message": message }).to_string();
+    let mut response = respond(status, AWS_JSON, body);
+    if let Ok(code) = code.parse() {
+        response.headers_mut().insert("x-amzn-errortype", code);
+    }
+    response
+}
+
+/// The media type of the AWS JSON protocol.
+const AWS_JSON: &str = "application/x-amz-json-1.0";
+
+/// What a thread that panicked left is still worth reading: in a test, that is another test's assertion.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

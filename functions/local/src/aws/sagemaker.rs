@@ -1,0 +1,473 @@
+//! SageMaker's runtime in front of the Hugging Face inference container, with a lexicon for a model.
+//!
+//! The container's protocol is that of `text-classification` in transformers 5: a string or a list of strings, flat
+//! answers but for a list with `top_k`, and any exception fails the whole request with 400. Which sentiment a
+//! headline has is counted from words ("a lexicon, no FinBERT"), and the header `x-newsloom-model: lexicon` says so.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Request, Response, StatusCode};
+use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
+
+use super::{
+    lexicon::{judge, tokens},
+    lock,
+};
+use crate::server::{self, HangUp, Reply};
+
+/// The service. Endpoints exist by being asked, unless [`only`](Self::only) lists them.
+#[derive(Debug, Clone, Default)]
+pub struct SageMaker {
+    state: Arc<Mutex<State>>,
+}
+
+/// Something to answer in place of the model's opinion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// `ThrottlingException`, 400.
+    Throttled,
+    /// `ModelNotReadyException`, 429: a serverless endpoint that is still being provided for.
+    NotReady,
+    /// `ModelError`, 424: the container answered with `status` and `message`.
+    ModelError {
+        /// What the container answered with: 400 when the pipeline failed, 500 or more when the server did.
+        status: u16,
+        /// The container's message.
+        message: String,
+    },
+    /// `InternalFailure`, 500.
+    InternalFailure,
+    /// `ServiceUnavailable`, 503.
+    Unavailable,
+    /// `ValidationError`, 400, as for an endpoint that does not exist.
+    Validation(String),
+    /// Any status and body, with no error type: what a proxy between would say.
+    Status(u16, String),
+    /// No answer at all, until the client gives up.
+    Hang,
+    /// The connection is closed without an answer.
+    Close,
+    /// 200 with this body, whatever it is.
+    Body(String),
+}
+
+/// How a model spells the sentiments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
+    /// The one for good news.
+    pub positive: String,
+    /// The one for bad news.
+    pub negative: String,
+    /// The one for neither.
+    pub neutral: String,
+}
+
+/// A request as the endpoint saw it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// The headlines; empty when the request held none that could be read.
+    pub inputs: Vec<String>,
+    /// `parameters` as sent, or null.
+    pub parameters: Value,
+    /// The HTTP status it was answered with; none while it is in progress, or when the connection was closed.
+    pub answered: Option<u16>,
+    /// The size of the request's body in bytes.
+    pub bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    per_call: Duration,
+    per_headline: Duration,
+    workers: usize,
+    endpoints: HashMap<String, Endpoint>,
+    only: Option<Vec<String>>,
+    poison: Vec<String>,
+    throttled_until: Option<Instant>,
+    calls: Vec<Call>,
+    in_progress: usize,
+    peak: usize,
+}
+
+#[derive(Debug, Default)]
+struct Endpoint {
+    labels: Labels,
+    script: VecDeque<Answer>,
+    workers: Option<Arc<Semaphore>>,
+}
+
+impl SageMaker {
+    /// How long an answer takes: so much for a request, and so much for each headline in it. Defaults to nothing.
+    pub fn latency(&self, per_call: Duration, per_headline: Duration) {
+        let mut state = lock(&self.state);
+        (state.per_call, state.per_headline) = (per_call, per_headline);
+    }
+
+    /// How many requests each endpoint works on at once; others wait in line. Defaults to 0, any number.
+    pub fn workers(&self, count: usize) {
+        let mut state = lock(&self.state);
+        state.workers = count;
+        state.endpoints.values_mut().for_each(|endpoint| endpoint.workers = None);
+    }
+
+    /// How an endpoint's model spells its labels. Defaults to [`Labels::finbert`].
+    pub fn labels(&self, endpoint: &str, labels: Labels) {
+        lock(&self.state).endpoint(endpoint).labels = labels;
+    }
+
+    /// The next request to this endpoint is answered so. Answers queue up; after them, the model answers again.
+    pub fn answer(&self, endpoint: &str, answer: Answer) {
+        self.answers(endpoint, [answer]);
+    }
+
+    /// The next requests to this endpoint are answered so, in this order.
+    pub fn answers(&self, endpoint: &str, answers: impl IntoIterator<Item = Answer>) {
+        lock(&self.state).endpoint(endpoint).script.extend(answers);
+    }
+
+    /// Every request to any endpoint is throttled from now, for so long. Zero ends it.
+    pub fn throttle_for(&self, duration: Duration) {
+        lock(&self.state).throttled_until = Some(Instant::now() + duration);
+    }
+
+    /// A request with a headline that contains this fails as a whole, as the container's does on what it can't read.
+    pub fn poison(&self, word: impl Into<String>) {
+        lock(&self.state).poison.push(word.into());
+    }
+
+    /// Only these endpoints exist. Defaults to all.
+    pub fn only<N: Into<String>>(&self, endpoints: impl IntoIterator<Item = N>) {
+        lock(&self.state).only = Some(endpoints.into_iter().map(Into::into).collect());
+    }
+
+    /// The requests so far, in the order they came.
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.state).calls.clone()
+    }
+
+    /// How many requests there were.
+    pub fn count(&self) -> usize {
+        lock(&self.state).calls.len()
+    }
+
+    /// How many headlines were in the requests that got an opinion (200).
+    pub fn judged(&self) -> usize {
+        let state = lock(&self.state);
+        state.calls.iter().filter(|call| call.answered == Some(200)).map(|call| call.inputs.len()).sum()
+    }
+
+    /// The largest number of requests that were in progress at once, those in line included.
+    pub fn peak(&self) -> usize {
+        lock(&self.state).peak
+    }
+
+    /// As it was at the start: no journal, no script, no latency. A request in progress goes on.
+    pub fn reset(&self) {
+        let mut state = lock(&self.state);
+        *state = State { in_progress: state.in_progress, ..State::default() };
+    }
+
+    /// What the endpoint's model says of a headline: the label, and how sure it is.
+    pub fn opinion(&self, endpoint: &str, headline: &str) -> (String, f64) {
+        let labels = lock(&self.state).endpoint(endpoint).labels.clone();
+        let [surest, ..] = opinions(headline, &labels);
+        surest
+    }
+}
+
+impl Labels {
+    /// `positive`, `negative`, `neutral`: ProsusAI/finbert.
+    pub fn finbert() -> Self {
+        Self::of("positive", "negative", "neutral")
+    }
+
+    /// `Positive`, `Negative`, `Neutral`: yiyanghkust/finbert-tone.
+    pub fn finbert_tone() -> Self {
+        Self::of("Positive", "Negative", "Neutral")
+    }
+
+    /// `LABEL_0` positive, `LABEL_1` negative, `LABEL_2` neutral: a model whose configuration names none.
+    pub fn numbered() -> Self {
+        Self::of("LABEL_0", "LABEL_1", "LABEL_2")
+    }
+
+    /// Any others.
+    pub fn of(positive: &str, negative: &str, neutral: &str) -> Self {
+        Self { positive: positive.to_owned(), negative: negative.to_owned(), neutral: neutral.to_owned() }
+    }
+}
+
+impl Default for Labels {
+    fn default() -> Self {
+        Self::finbert()
+    }
+}
+
+/// The endpoint a path invokes.
+pub(super) fn endpoint(path: &str) -> Option<&str> {
+    path.strip_prefix("/endpoints/")?.strip_suffix("/invocations").filter(|name| !name.contains('/'))
+}
+
+impl SageMaker {
+    pub(super) async fn invoke(&self, endpoint: &str, request: &Request<Bytes>) -> Reply {
+        let asked = Asked::read(request.body());
+        let progress = Progress::start(self, endpoint, &asked, request.body().len());
+        let reply = self.decide(endpoint, &asked).await;
+        progress.answered(&reply);
+        reply
+    }
+
+    async fn decide(&self, endpoint: &str, asked: &Asked) -> Reply {
+        let refusal = lock(&self.state).refusal(endpoint);
+        if let Some(answer) = refusal {
+            return answer.reply(endpoint).await;
+        }
+        self.work(endpoint, asked.inputs.len()).await;
+        let (labels, poison) = {
+            let mut state = lock(&self.state);
+            (state.endpoint(endpoint).labels.clone(), state.poison.clone())
+        };
+        match asked.answer(&labels, &poison) {
+            Ok(opinions) => Answer::Body(opinions.to_string()).reply(endpoint).await,
+            Err(message) => Answer::ModelError { status: 400, message }.reply(endpoint).await,
+        }
+    }
+
+    /// Takes as long as the model would, after a wait for one of its workers.
+    async fn work(&self, endpoint: &str, headlines: usize) {
+        let (takes, workers) = {
+            let mut state = lock(&self.state);
+            let headlines = u32::try_from(headlines).unwrap_or(u32::MAX);
+            (state.per_call + state.per_headline.saturating_mul(headlines), state.workers_of(endpoint))
+        };
+        let _worker = match &workers {
+            Some(workers) => Some(workers.acquire().await.expect("never closed")),
+            None => None,
+        };
+        if !takes.is_zero() {
+            tokio::time::sleep(takes).await;
+        }
+    }
+}
+
+impl State {
+    fn endpoint(&mut self, name: &str) -> &mut Endpoint {
+        self.endpoints.entry(name.to_owned()).or_default()
+    }
+
+    fn workers_of(&mut self, endpoint: &str) -> Option<Arc<Semaphore>> {
+        let count = self.workers;
+        if count == 0 {
+            return None;
+        }
+        let workers = self.endpoint(endpoint).workers.get_or_insert_with(|| Arc::new(Semaphore::new(count)));
+        Some(Arc::clone(workers))
+    }
+
+    /// What is answered without asking the model.
+    fn refusal(&mut self, endpoint: &str) -> Option<Answer> {
+        if self.only.as_ref().is_some_and(|only| !only.iter().any(|name| name == endpoint)) {
+            let message = format!("Endpoint {endpoint} of account {} not found.", crate::ACCOUNT);
+            return Some(Answer::Validation(message));
+        }
+        if self.throttled_until.is_some_and(|until| Instant::now() < until) {
+            return Some(Answer::Throttled);
+        }
+        self.endpoint(endpoint).script.pop_front()
+    }
+}
+
+/// A request that is counted while it is in progress, even when the client goes away.
+struct Progress<'a> {
+    sagemaker: &'a SageMaker,
+    call: usize,
+}
+
+impl<'a> Progress<'a> {
+    fn start(sagemaker: &'a SageMaker, endpoint: &str, asked: &Asked, bytes: usize) -> Self {
+        let mut state = lock(&sagemaker.state);
+        state.in_progress += 1;
+        state.peak = state.peak.max(state.in_progress);
+        state.calls.push(Call {
+            endpoint: endpoint.to_owned(),
+            inputs: asked.inputs.clone(),
+            parameters: Value::Object(asked.parameters.clone()),
+            answered: None,
+            bytes,
+        });
+        Self { sagemaker, call: state.calls.len() - 1 }
+    }
+
+    fn answered(&self, reply: &Reply) {
+        let status = reply.as_ref().ok().map(|response| response.status().as_u16());
+        if let Some(call) = lock(&self.sagemaker.state).calls.get_mut(self.call) {
+            call.answered = status;
+        }
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        let mut state = lock(&self.sagemaker.state);
+        state.in_progress = state.in_progress.saturating_sub(1);
+    }
+}
+
+/// What the container makes of a request's body.
+#[derive(Debug, Default)]
+struct Asked {
+    inputs: Vec<String>,
+    list: bool,
+    parameters: Map<String, Value>,
+    fault: Option<String>,
+}
+
+impl Asked {
+    fn read(body: &[u8]) -> Self {
+        let body = match serde_json::from_slice::<Value>(body) {
+            Ok(body) => body,
+            Err(error) => return Self::fault(format!("{error}: the body is no JSON")),
+        };
+        let parameters = body.get("parameters").and_then(Value::as_object).cloned().unwrap_or_default();
+        let asked = match body.get("inputs") {
+            Some(Value::String(text)) => Self { inputs: vec![text.clone()], ..Self::default() },
+            Some(Value::Array(list)) => Self::list(list),
+            Some(_) => Self::fault(WRONG_TYPE),
+            None => Self::fault("'inputs'"),
+        };
+        Self { parameters, ..asked }
+    }
+
+    fn list(list: &[Value]) -> Self {
+        let inputs: Vec<_> = list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        let fault = match list.len() {
+            0 => Some("list index out of range".to_owned()),
+            all if all != inputs.len() => Some(WRONG_TYPE.to_owned()),
+            _ => None,
+        };
+        Self { inputs, list: true, fault, ..Self::default() }
+    }
+
+    fn fault(message: impl Into<String>) -> Self {
+        Self { fault: Some(message.into()), ..Self::default() }
+    }
+
+    /// The container's answer, or the exception that fails the request.
+    fn answer(&self, labels: &Labels, poison: &[String]) -> Result<Value, String> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        if self.inputs.iter().any(|text| poison.iter().any(|word| text.contains(word.as_str()))) {
+            return Err("The model could not be run on an input".to_owned());
+        }
+        let longest = self.inputs.iter().map(|text| tokens(text)).max().unwrap_or_default();
+        if longest > MOST_TOKENS && !self.truncates() {
+            return Err(format!(
+                "The size of tensor a ({longest}) must match the size of tensor b ({MOST_TOKENS}) at non-singleton dimension 1"
+            ));
+        }
+        Ok(self.arrange(labels))
+    }
+
+    /// `truncation` alone does nothing: the tokenizer has no length of its own.
+    fn truncates(&self) -> bool {
+        let asked = self.parameters.get("truncation") == Some(&Value::Bool(true));
+        let length = self.parameters.get("max_length").and_then(Value::as_u64);
+        asked && length.is_some_and(|length| length <= MOST_TOKENS as u64)
+    }
+
+    /// Nested only for a list with `top_k`; else one opinion for each input, or all opinions of the only one.
+    fn arrange(&self, labels: &Labels) -> Value {
+        let most = match self.parameters.get("top_k") {
+            None => return self.inputs.iter().map(|text| top(text, labels, 1)[0].clone()).collect(),
+            Some(most) => most.as_u64().and_then(|most| usize::try_from(most).ok()).unwrap_or(3),
+        };
+        let mut opinions = self.inputs.iter().map(|text| Value::Array(top(text, labels, most)));
+        if self.list { opinions.collect() } else { opinions.next().unwrap_or_default() }
+    }
+}
+
+/// What BERT takes.
+const MOST_TOKENS: usize = 512;
+
+const WRONG_TYPE: &str = "text input must be of type `str` (single example), `list[str]` (batch or single pretokenized example) or \
+     `list[list[str]]` (batch of pretokenized examples).";
+
+fn top(text: &str, labels: &Labels, most: usize) -> Vec<Value> {
+    let opinions = opinions(text, labels).into_iter().take(most);
+    opinions.map(|(label, score)| json!({ "label": label, "score": score })).collect()
+}
+
+/// All three, the surest first.
+fn opinions(text: &str, labels: &Labels) -> [(String, f64); 3] {
+    let scores = judge(text);
+    let mut opinions = [
+        (labels.positive.clone(), scores.positive),
+        (labels.negative.clone(), scores.negative),
+        (labels.neutral.clone(), scores.neutral),
+    ];
+    opinions.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    opinions
+}
+
+impl Answer {
+    async fn reply(self, endpoint: &str) -> Reply {
+        let refused = |status, kind, message: &str| Ok(refuse(status, kind, &json!({ "Message": message })));
+        match self {
+            Self::Throttled => refused(400, "ThrottlingException", "Rate exceeded"),
+            Self::NotReady => refused(429, "ModelNotReadyException", "The model is not ready for inference yet."),
+            Self::ModelError { status, message } => Ok(model_error(endpoint, status, &message)),
+            Self::InternalFailure => refused(500, "InternalFailure", "An internal failure occurred."),
+            Self::Unavailable => refused(503, "ServiceUnavailable", "The service is currently unavailable."),
+            Self::Validation(message) => refused(400, "ValidationError", &message),
+            Self::Status(status, body) => Ok(server::json(self::status(status), body)),
+            Self::Hang => std::future::pending().await,
+            Self::Close => Err(HangUp),
+            Self::Body(body) => Ok(opinion(body)),
+        }
+    }
+}
+
+fn opinion(body: String) -> Response<Full<Bytes>> {
+    let mut response = server::json(StatusCode::OK, body);
+    let headers = response.headers_mut();
+    headers.insert("x-amzn-invoked-production-variant", "AllTraffic".parse().expect("a word"));
+    headers.insert("x-newsloom-model", "lexicon".parse().expect("a word"));
+    response
+}
+
+/// As SageMaker words it, around what the container said.
+fn model_error(endpoint: &str, status: u16, message: &str) -> Response<Full<Bytes>> {
+    let kind = if status < 500 { "InternalServerException" } else { "InternalServerError" };
+    let said = format!("{{\n  \"code\": {status},\n  \"type\": \"{kind}\",\n  \"message\": {}\n}}\n", json!(message));
+    let whose = if status < 500 { "client" } else { "server" };
+    let group = format!("/aws/sagemaker/Endpoints/{endpoint}");
+    let (region, account) = (crate::REGION, crate::ACCOUNT);
+    let body = json!({
+        "ErrorCode": if status < 500 { "CLIENT_ERROR_FROM_MODEL" } else { "SERVER_ERROR_FROM_MODEL" },
+        "LogStreamArn": format!("arn:aws:logs:{region}:{account}:log-group:{group}"),
+        "Message": format!("Received {whose} error ({status}) from primary with message \"{said}\". See the log group {group} in account {account} for more information."),
+        "OriginalMessage": said,
+        "OriginalStatusCode": status,
+    });
+    refuse(424, "ModelError", &body)
+}
+
+fn refuse(status: u16, kind: &'static str, body: &Value) -> Response<Full<Bytes>> {
+    let mut response = server::json(self::status(status), body.to_string());
+    response.headers_mut().insert("x-amzn-errortype", kind.parse().expect("a word"));
+    response
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,389 @@
+//! A Lambda function as a process of this machine: a real `bootstrap` under a Runtime API of its own.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError, mpsc as blocking},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::{mpsc, oneshot},
+};
+
+use crate::runtime_api::{Invocation, Obituary, Options, Outcome, RuntimeApi};
+
+/// A function that runs. Dropping it kills the process and what the process started.
+///
+/// It starts from an empty environment but for `PATH`, so that nothing of the developer's AWS account leaks in.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use local::{aws::Aws, function::Function};
+///
+/// let aws = Aws::start().await?;
+/// let enrich = Function::builder("target/debug/enrich").envs(aws.environment()).memory(256).start().await?;
+/// let invocation = enrich.invoke(&serde_json::json!({ "Records": [] })).await;
+/// assert_eq!(invocation.json(), serde_json::json!({ "batchItemFailures": [] }));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Function {
+    // First, as it ends on the thread of the second.
+    process: Process,
+    runtime_api: RuntimeApi,
+    options: Options,
+    started: Instant,
+}
+
+/// What a [`Function`] is started with.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    path: PathBuf,
+    arguments: Vec<OsString>,
+    environment: BTreeMap<OsString, OsString>,
+    name: String,
+    memory: u32,
+    timeout: Duration,
+    trace: Option<String>,
+}
+
+/// A function that doesn't run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The program could not be started.
+    #[error("could not start {path}")]
+    Start {
+        /// The program.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No Runtime API for it.
+    #[error("could not serve the Runtime API")]
+    RuntimeApi(#[source] io::Error),
+    /// It ended, or said that it cannot start, before it asked for an event.
+    #[error("the function did not get ready: {0:?}")]
+    NotReady(Outcome),
+    /// The process is no more.
+    #[error("the function's process has ended")]
+    Ended,
+}
+
+impl Function {
+    /// A function whose `bootstrap` is the program at `path`.
+    pub fn builder(path: impl AsRef<Path>) -> Builder {
+        Builder {
+            path: path.as_ref().to_owned(),
+            arguments: Vec::new(),
+            environment: BTreeMap::new(),
+            name: path.as_ref().file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+            memory: 128,
+            timeout: Duration::from_secs(30),
+            trace: None,
+        }
+    }
+
+    /// Waits until the function asks for its first event, and says how long after its start that was: the cold start
+    /// but for what AWS adds (a microVM, a download).
+    ///
+    /// # Errors
+    ///
+    /// When it ended before, or said that it cannot start.
+    pub async fn ready(&self) -> Result<Duration, Error> {
+        let when = self.runtime_api.ready().await.map_err(Error::NotReady)?;
+        Ok(when.duration_since(self.started))
+    }
+
+    /// Invokes the function with an event and waits for the answer. A process that has died answers
+    /// `Runtime.ExitError` with its last lines.
+    pub async fn invoke(&self, event: &serde_json::Value) -> Invocation {
+        self.invoke_bytes(event.to_string()).await
+    }
+
+    /// Like [`invoke`](Self::invoke), with an event as it is: for events kept ready, and such that aren't JSON.
+    pub async fn invoke_bytes(&self, event: impl Into<Bytes>) -> Invocation {
+        self.runtime_api.invoke(event, self.options.clone()).await
+    }
+
+    /// Like [`invoke_bytes`](Self::invoke_bytes), with a timeout or trace header of its own.
+    pub async fn invoke_with(&self, event: impl Into<Bytes>, options: Options) -> Invocation {
+        self.runtime_api.invoke(event, options).await
+    }
+
+    /// What the function wrote so far, to standard output and standard error, in the order it was read.
+    pub fn lines(&self) -> Vec<String> {
+        self.process.lines.all()
+    }
+
+    /// Stops the process as Lambda does between invocations: it stays in memory, and its clock and sockets age.
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended.
+    pub async fn freeze(&self) -> Result<(), Error> {
+        self.process.signal(Signal::SIGSTOP).await
+    }
+
+    /// Lets a frozen process go on.
+    ///
+    /// # Errors
+    ///
+    /// When the process has ended.
+    pub async fn thaw(&self) -> Result<(), Error> {
+        self.process.signal(Signal::SIGCONT).await
+    }
+
+    /// Kills the process at once (SIGKILL), as Lambda does after a timeout, and waits for its end.
+    pub async fn kill(&self) {
+        let _ = self.process.signal(Signal::SIGKILL).await;
+        self.process.ended().await;
+    }
+
+    /// Asks the process to end (SIGTERM), kills it after two seconds, and says how it ended.
+    pub async fn stop(self) -> Option<ExitStatus> {
+        let _ = self.process.signal(Signal::SIGTERM).await;
+        if tokio::time::timeout(Duration::from_secs(2), self.process.ended()).await.is_err() {
+            self.kill().await;
+        }
+        self.process.ended().await
+    }
+
+    /// The process's id, for reading what it costs.
+    pub fn pid(&self) -> u32 {
+        self.process.pid
+    }
+}
+
+impl Builder {
+    /// An argument of the program. A `bootstrap` has none; an interpreter has its script.
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Arguments of the program.
+    pub fn args<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// An environment variable. The last value given for a name counts, also over those that are set anyway.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// Environment variables.
+    pub fn envs<N: Into<OsString>, V: Into<OsString>>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self {
+        self.environment.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// Its name. Defaults to the program's.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The memory it is told that it has, in MiB. Defaults to 128; nothing here enforces it.
+    pub fn memory(mut self, mib: u32) -> Self {
+        self.memory = mib;
+        self
+    }
+
+    /// Its timeout, from taking an event to answering it. Defaults to 30 seconds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The X-Ray trace header of its events. Defaults to none.
+    pub fn trace(mut self, header: impl Into<String>) -> Self {
+        self.trace = Some(header.into());
+        self
+    }
+
+    /// Starts the process. It need not be [`ready`](Function::ready) yet: events wait for it.
+    ///
+    /// # Errors
+    ///
+    /// When the program could not be started.
+    #[expect(clippy::unused_async, reason = "one way to start for all parts, and room for one that must wait")]
+    pub async fn start(self) -> Result<Function, Error> {
+        let runtime_api = RuntimeApi::for_function(&self.name).map_err(Error::RuntimeApi)?;
+        let command = self.command(&runtime_api.address());
+        let started = Instant::now();
+        let process =
+            Process::start(&runtime_api, command).map_err(|source| Error::Start { path: self.path.clone(), source })?;
+        let options = Options { timeout: self.timeout, trace: self.trace };
+        Ok(Function { process, runtime_api, options, started })
+    }
+
+    fn command(&self, address: &str) -> Command {
+        let given = [
+            ("AWS_LAMBDA_RUNTIME_API", address.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_NAME", self.name.clone()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory.to_string()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name)),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "2026/01/01/[$LATEST]local".to_owned()),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+            ("_HANDLER", "bootstrap".to_owned()),
+        ];
+        let mut command = Command::new(&self.path);
+        command.args(&self.arguments).env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.envs(given).envs(crate::no_account()).envs(&self.environment);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own, so that a signal reaches what a script started, and Ctrl-C here doesn't.
+        command.process_group(0).kill_on_drop(true);
+        command
+    }
+}
+
+/// The process, looked after on the Runtime API's own thread.
+#[derive(Debug)]
+struct Process {
+    pid: u32,
+    lines: Lines,
+    orders: Option<mpsc::UnboundedSender<Order>>,
+    status: tokio::sync::watch::Receiver<Option<ExitStatus>>,
+    gone: blocking::Receiver<()>,
+}
+
+#[derive(Debug)]
+struct Order {
+    signal: Signal,
+    done: oneshot::Sender<()>,
+}
+
+impl Process {
+    fn start(runtime_api: &RuntimeApi, mut command: Command) -> io::Result<Self> {
+        // A tokio child belongs to the runtime it was made in.
+        let _entered = runtime_api.runtime().enter();
+        let mut child = command.spawn()?;
+        let pid = child.id().unwrap_or_default();
+        let lines = Lines::default();
+        let output = lines.clone().read(child.stdout.take());
+        let errors = lines.clone().read(child.stderr.take());
+        let reading = tokio::spawn(async move { tokio::join!(output, errors) });
+        let (orders, received) = mpsc::unbounded_channel();
+        let (ended, status) = tokio::sync::watch::channel(None);
+        let (last_breath, gone) = blocking::channel();
+        let obituary = runtime_api.obituary();
+        let remembered = lines.clone();
+        tokio::spawn(async move {
+            let status = look_after(&mut child, received).await;
+            // A grandchild may hold the pipes open; what the process itself wrote is there at once.
+            let _ = tokio::time::timeout(Duration::from_millis(200), reading).await;
+            write_obituary(&obituary, status, &remembered);
+            ended.send_replace(status);
+            drop(last_breath);
+        });
+        Ok(Self { pid, lines, orders: Some(orders), status, gone })
+    }
+
+    async fn signal(&self, signal: Signal) -> Result<(), Error> {
+        let (done, sent) = oneshot::channel();
+        let orders = self.orders.as_ref().ok_or(Error::Ended)?;
+        orders.send(Order { signal, done }).map_err(|_| Error::Ended)?;
+        sent.await.map_err(|_| Error::Ended)
+    }
+
+    async fn ended(&self) -> Option<ExitStatus> {
+        let mut status = self.status.clone();
+        let ended = status.wait_for(Option::is_some).await;
+        ended.map_or(None, |status| *status)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nobody gives orders any more: the process is killed.
+        drop(self.orders.take());
+        let _ = self.gone.recv_timeout(Duration::from_secs(2));
+    }
+}
+
+/// Passes signals on until the process ends, and kills it when there is nobody left to give any.
+async fn look_after(child: &mut Child, mut orders: mpsc::UnboundedReceiver<Order>) -> Option<ExitStatus> {
+    // Only as long as it wasn't waited for is the id the process's own.
+    let send = |child: &Child, signal| {
+        if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
+            let _ = killpg(Pid::from_raw(pid), signal);
+        }
+    };
+    loop {
+        tokio::select! {
+            status = child.wait() => return status.ok(),
+            order = orders.recv() => {
+                let Some(Order { signal, done }) = order else {
+                    send(child, Signal::SIGKILL);
+                    return child.wait().await.ok();
+                };
+                send(child, signal);
+                if signal == Signal::SIGSTOP {
+                    stands_still(child).await;
+                }
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+/// One thread takes the signal and stops the others, which go on until then.
+async fn stands_still(child: &Child) {
+    let Some(pid) = child.id() else { return };
+    for _ in 0..1_000 {
+        // Where there is no such file, a moment has to do.
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+            return tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        if stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn write_obituary(obituary: &Obituary, status: Option<ExitStatus>, lines: &Lines) {
+    let how = status.map_or_else(|| "in an unknown way".to_owned(), |status| status.to_string());
+    let lines = lines.all();
+    let last = lines.iter().skip(lines.len().saturating_sub(10)).map(String::as_str).collect::<Vec<_>>();
+    obituary.ended(format!("the process ended: {how}; its last lines: {}", last.join("\n")));
+}
+
+/// The lines read so far.
+#[derive(Debug, Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn read(self, pipe: Option<impl AsyncRead + Unpin>) {
+        let Some(pipe) = pipe else { return };
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+            line.clear();
+        }
+    }
+}

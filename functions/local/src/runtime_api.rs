@@ -1,0 +1,407 @@
+//! The Lambda Runtime API: what a `bootstrap` asks for its next event.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>, and as much of the Extensions API as a runtime
+//! needs that registers itself to be told of its end.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Method, Request, Response, StatusCode};
+use serde::Deserialize;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::server::{Reply, Server, json, request_id};
+
+/// A server of the Runtime API for one execution environment.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// use local::runtime_api::{Options, Outcome, RuntimeApi};
+///
+/// let lambda = RuntimeApi::start().await?;
+/// println!("AWS_LAMBDA_RUNTIME_API={} ./bootstrap", lambda.address());
+/// let invocation = lambda.invoke(r#"{"Records":[]}"#, Options::default()).await;
+/// assert!(matches!(invocation.outcome, Outcome::Response(_)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct RuntimeApi {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+/// How an event is handed out.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The function's timeout, counted from when the runtime takes the event. Defaults to 30 seconds.
+    pub timeout: Duration,
+    /// The X-Ray trace header, `Root=1-…;Sampled=1`. Left out when `None`.
+    pub trace: Option<String>,
+}
+
+/// One event and what became of it.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// What the runtime answered.
+    pub outcome: Outcome,
+    /// From handing the event out to receiving the answer. Zero when it was never handed out.
+    pub took: Duration,
+    /// The request id the runtime was given; its logs carry it.
+    pub request_id: String,
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The function answered with this.
+    Response(Vec<u8>),
+    /// The function failed, or its process ended (`Runtime.ExitError`).
+    Error {
+        /// `errorType`.
+        kind: String,
+        /// `errorMessage`.
+        message: String,
+    },
+    /// The runtime said that it cannot start.
+    InitError {
+        /// `errorType`.
+        kind: String,
+        /// `errorMessage`.
+        message: String,
+    },
+    /// No answer in time. AWS would end the process now; here it goes on, and a late answer is refused.
+    TimedOut,
+}
+
+/// Longer than the slowest start on a busy machine: an event that nobody takes by then is [`Outcome::TimedOut`].
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl RuntimeApi {
+    /// Starts the server on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be had, or no thread.
+    #[expect(clippy::unused_async, reason = "one way to start for all parts, and room for one that must wait")]
+    pub async fn start() -> io::Result<Self> {
+        Self::for_function("function")
+    }
+
+    pub(crate) fn for_function(name: &str) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(name));
+        let answering = Arc::clone(&shared);
+        let server = Server::start("runtime-api", move |request| answer(Arc::clone(&answering), request))?;
+        Ok(Self { server, shared })
+    }
+
+    /// `127.0.0.1:port`, the value of `AWS_LAMBDA_RUNTIME_API`.
+    pub fn address(&self) -> String {
+        self.server.address().to_string()
+    }
+
+    /// When the runtime first asked for an event: the end of its cold start.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime reported that it cannot start, or its process ended, before that.
+    pub async fn ready(&self) -> Result<Instant, Outcome> {
+        let mut phase = self.shared.phase.subscribe();
+        match phase.wait_for(|phase| !matches!(phase, Phase::Starting)).await.as_deref().cloned() {
+            Ok(Phase::Ready(when)) => Ok(when),
+            Ok(Phase::Ended { outcome, ready }) => ready.ok_or(outcome),
+            Ok(Phase::Starting) | Err(_) => unreachable!("waited until it was over, and the sender lives as long"),
+        }
+    }
+
+    /// Hands an event to the runtime and waits for the answer. Events wait in line for a runtime that is busy.
+    pub async fn invoke(&self, payload: impl Into<Bytes>, options: Options) -> Invocation {
+        let event = Event { id: self.shared.next_id(), payload: payload.into(), options };
+        let (id, timeout) = (event.id.clone(), event.options.timeout);
+        let (sender, receiver) = oneshot::channel();
+        let (handed, mut taken) = watch::channel(None);
+        self.shared.waiting().insert(id.clone(), Waiting { handed, answer: sender });
+        let _forgotten = Forget { shared: &self.shared, id: &id };
+        let _ = self.shared.events.send(event);
+
+        let (outcome, took) = self.outcome(receiver, &mut taken, timeout).await;
+        Invocation { outcome, took, request_id: id.clone() }
+    }
+
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
+        self.server.runtime()
+    }
+
+    /// Something through which to say that the process ended.
+    pub(crate) fn obituary(&self) -> Obituary {
+        Obituary { shared: Arc::clone(&self.shared) }
+    }
+
+    async fn outcome(
+        &self,
+        answer: oneshot::Receiver<Answered>,
+        taken: &mut watch::Receiver<Option<Instant>>,
+        timeout: Duration,
+    ) -> (Outcome, Duration) {
+        let mut phase = self.shared.phase.subscribe();
+        let too_late = async {
+            match tokio::time::timeout(PATIENCE, taken.wait_for(Option::is_some)).await {
+                Ok(Ok(_)) => tokio::time::sleep(timeout).await,
+                // Answered meanwhile: the other branch is about to say so.
+                Ok(Err(_)) => std::future::pending().await,
+                Err(_) => (),
+            }
+        };
+        let ended = phase.wait_for(|phase| matches!(phase, Phase::Ended { .. }));
+        tokio::select! {
+            biased;
+            Ok(answered) = answer => (answered.outcome, answered.took),
+            Ok(ended) = ended => match &*ended {
+                Phase::Ended { outcome, .. } => (outcome.clone(), Duration::ZERO),
+                _ => unreachable!("waited for the end"),
+            },
+            () = too_late => (Outcome::TimedOut, timeout),
+        }
+    }
+}
+
+impl Invocation {
+    /// The answer as JSON.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or it isn't JSON: with what there is instead.
+    pub fn json(&self) -> serde_json::Value {
+        let Outcome::Response(body) = &self.outcome else { panic!("no response but {:?}", self.outcome) };
+        serde_json::from_slice(body)
+            .unwrap_or_else(|error| panic!("{error} in the response {:?}", String::from_utf8_lossy(body)))
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(30), trace: None }
+    }
+}
+
+/// Says on behalf of a process that it is no more.
+#[derive(Debug, Clone)]
+pub(crate) struct Obituary {
+    shared: Arc<Shared>,
+}
+
+impl Obituary {
+    /// Ends what waits for the process with this message; an error the runtime reported before stays the reason.
+    pub(crate) fn ended(&self, message: String) {
+        self.shared.end(Outcome::Error { kind: "Runtime.ExitError".to_owned(), message });
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    function: String,
+    events: mpsc::UnboundedSender<Event>,
+    /// Asked by one `next` at a time, as by a real runtime.
+    queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
+    waiting: Mutex<HashMap<String, Waiting>>,
+    phase: watch::Sender<Phase>,
+    count: AtomicU64,
+}
+
+#[derive(Debug, Clone)]
+enum Phase {
+    Starting,
+    Ready(Instant),
+    Ended { outcome: Outcome, ready: Option<Instant> },
+}
+
+#[derive(Debug)]
+struct Event {
+    id: String,
+    payload: Bytes,
+    options: Options,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    handed: watch::Sender<Option<Instant>>,
+    answer: oneshot::Sender<Answered>,
+}
+
+#[derive(Debug)]
+struct Answered {
+    outcome: Outcome,
+    took: Duration,
+}
+
+/// Takes an invocation off the list when nobody waits for it any more.
+struct Forget<'a> {
+    shared: &'a Shared,
+    id: &'a str,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.shared.waiting().remove(self.id);
+    }
+}
+
+impl Shared {
+    fn new(function: &str) -> Self {
+        let (events, queue) = mpsc::unbounded_channel();
+        Self {
+            function: function.to_owned(),
+            events,
+            queue: tokio::sync::Mutex::new(queue),
+            waiting: Mutex::default(),
+            phase: watch::Sender::new(Phase::Starting),
+            count: AtomicU64::new(1),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request id that says which invocation it was.
+    fn next_id(&self) -> String {
+        format!("00000000-0000-4000-8000-{:012}", self.count.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn arn(&self) -> String {
+        format!("arn:aws:lambda:{}:{}:function:{}", crate::REGION, crate::ACCOUNT, self.function)
+    }
+
+    fn end(&self, outcome: Outcome) {
+        self.phase.send_if_modified(|phase| {
+            let ready = match phase {
+                Phase::Starting => None,
+                Phase::Ready(when) => Some(*when),
+                Phase::Ended { .. } => return false,
+            };
+            *phase = Phase::Ended { outcome, ready };
+            true
+        });
+    }
+
+    /// Gives the answer to who waits for it; false when nobody does.
+    fn settle(&self, id: &str, outcome: Outcome) -> bool {
+        let Some(waiting) = self.waiting().remove(id) else { return false };
+        let took = waiting.handed.borrow().map_or(Duration::ZERO, |since| since.elapsed());
+        waiting.answer.send(Answered { outcome, took }).is_ok()
+    }
+
+    /// The next event that somebody still waits for.
+    async fn next(&self) -> Option<Event> {
+        let mut queue = self.queue.lock().await;
+        loop {
+            let event = queue.recv().await?;
+            let waiting = self.waiting();
+            if let Some(waiting) = waiting.get(&event.id) {
+                waiting.handed.send_replace(Some(Instant::now()));
+                return Some(event);
+            }
+        }
+    }
+}
+
+async fn answer(shared: Arc<Shared>, request: Request<Bytes>) -> Reply {
+    let path = request.uri().path().to_owned();
+    let parts: Vec<_> = path.trim_start_matches('/').split('/').collect();
+    Ok(match (request.method(), parts.as_slice()) {
+        (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => next(&shared).await,
+        (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
+            settled(shared.settle(id, Outcome::Response(request.into_body().into())))
+        }
+        (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
+            let Failure { kind, message } = Failure::read(&request);
+            settled(shared.settle(id, Outcome::Error { kind, message }))
+        }
+        (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
+            let Failure { kind, message } = Failure::read(&request);
+            shared.end(Outcome::InitError { kind, message });
+            settled(true)
+        }
+        (&Method::POST, ["2020-01-01", "extension", "register"]) => registered(&shared),
+        // An environment that only ends by being killed sends its extensions nothing.
+        (&Method::GET, ["2020-01-01", "extension", "event", "next"]) => std::future::pending().await,
+        (method, _) => refused(StatusCode::NOT_FOUND, "NotFound", &format!("the Runtime API has no {method} {path}")),
+    })
+}
+
+async fn next(shared: &Shared) -> Response<Full<Bytes>> {
+    shared.phase.send_if_modified(|phase| {
+        let starting = matches!(phase, Phase::Starting);
+        if starting {
+            *phase = Phase::Ready(Instant::now());
+        }
+        starting
+    });
+    let Some(event) = shared.next().await else { std::future::pending().await };
+    let deadline = SystemTime::now() + event.options.timeout;
+    let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let mut response = json(StatusCode::OK, event.payload);
+    let headers = [
+        ("lambda-runtime-aws-request-id", Some(event.id)),
+        ("lambda-runtime-deadline-ms", Some(deadline.to_string())),
+        ("lambda-runtime-invoked-function-arn", Some(shared.arn())),
+        ("lambda-runtime-trace-id", event.options.trace),
+    ];
+    for (name, value) in headers {
+        if let Some(value) = value.and_then(|value| value.parse().ok()) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+fn registered(shared: &Shared) -> Response<Full<Bytes>> {
+    let body = serde_json::json!({
+        "functionName": shared.function, "functionVersion": "$LATEST", "handler": "bootstrap",
+    });
+    let mut response = json(StatusCode::OK, body.to_string());
+    let id = request_id().parse().expect("hexadecimal digits");
+    response.headers_mut().insert("lambda-extension-identifier", id);
+    response
+}
+
+fn settled(known: bool) -> Response<Full<Bytes>> {
+    if known {
+        return json(StatusCode::ACCEPTED, r#"{"status":"OK"}"#);
+    }
+    refused(StatusCode::BAD_REQUEST, "InvalidRequestID", "nobody waits for an answer to this request")
+}
+
+fn refused(status: StatusCode, kind: &str, message: &str) -> Response<Full<Bytes>> {
+    json(status, serde_json::json!({ "errorType": kind, "errorMessage": message }).to_string())
+}
+
+/// The error document a runtime sends; what it leaves out is in a header or unknown.
+#[derive(Deserialize)]
+struct Failure {
+    #[serde(rename = "errorType", default)]
+    kind: String,
+    #[serde(rename = "errorMessage", default)]
+    message: String,
+}
+
+impl Failure {
+    fn read(request: &Request<Bytes>) -> Self {
+        let kind = request.headers().get("lambda-runtime-function-error-type");
+        let kind = kind.map_or_else(String::new, |kind| String::from_utf8_lossy(kind.as_bytes()).into_owned());
+        match serde_json::from_slice::<Self>(request.body()) {
+            Ok(failure) if failure.kind.is_empty() => Self { kind, ..failure },
+            Ok(failure) => failure,
+            Err(_) => Self { kind, message: String::from_utf8_lossy(request.body()).into_owned() },
+        }
+    }
+}

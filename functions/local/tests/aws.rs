@@ -1,0 +1,346 @@
+//! AWS's own clients against the stand-ins.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
+};
+use aws_sdk_sagemakerruntime::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::invoke_endpoint::InvokeEndpointError,
+    primitives::Blob,
+};
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use local::aws::{
+    Aws,
+    sagemaker::{Answer, Labels},
+};
+use serde_json::{Value, json};
+
+/// As a function is configured: by its environment alone, but that a test cannot set its own.
+async fn config(aws: &Aws) -> aws_config::SdkConfig {
+    let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "test");
+    aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .endpoint_url(aws.url())
+        .region(aws_sdk_dynamodb::config::Region::new(local::REGION))
+        .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials))
+        .retry_config(aws_config::retry::RetryConfig::disabled())
+        .load()
+        .await
+}
+
+// ------------------------------------------------------------------------------------------------ SageMaker
+
+async fn invoke(aws: &Aws, body: Value) -> Result<Value, InvokeEndpointError> {
+    let client = aws_sdk_sagemakerruntime::Client::new(&config(aws).await);
+    let request = client.invoke_endpoint().endpoint_name("finbert").content_type("application/json");
+    match request.body(Blob::new(body.to_string())).send().await {
+        Ok(answer) => Ok(serde_json::from_slice(answer.body.unwrap().as_ref()).unwrap()),
+        Err(error) => Err(error.into_service_error()),
+    }
+}
+
+#[tokio::test]
+async fn the_shape_of_the_answer_is_the_containers() {
+    let aws = Aws::start().await.unwrap();
+    let shape = |answer: &Value| match answer.as_array().unwrap() {
+        list if list[0].is_array() => format!("{}x{}", list.len(), list[0].as_array().unwrap().len()),
+        list => list.len().to_string(),
+    };
+    for (body, expected) in [
+        (json!({ "inputs": "s" }), "1"),
+        (json!({ "inputs": ["a", "b"] }), "2"),
+        (json!({ "inputs": ["a"] }), "1"),
+        (json!({ "inputs": "s", "parameters": { "top_k": null } }), "3"),
+        (json!({ "inputs": ["a", "b"], "parameters": { "top_k": null } }), "2x3"),
+        (json!({ "inputs": ["a"], "parameters": { "top_k": null } }), "1x3"),
+        (json!({ "inputs": "" }), "1"),
+    ] {
+        let answer = invoke(&aws, body.clone()).await.unwrap();
+        assert_eq!(shape(&answer), expected, "{body}");
+    }
+    let calls = aws.sagemaker().calls();
+    assert_eq!(calls.len(), 7);
+    assert_eq!(
+        (calls[1].inputs.as_slice(), calls[1].answered),
+        (["a".to_owned(), "b".to_owned()].as_slice(), Some(200))
+    );
+    assert_eq!(calls[5].parameters, json!({ "top_k": null }));
+}
+
+#[tokio::test]
+async fn what_the_pipeline_cannot_read_fails_the_whole_request() {
+    let aws = Aws::start().await.unwrap();
+    aws.sagemaker().poison("plague");
+    let long = "word ".repeat(600);
+    for inputs in [json!([]), json!(["a", null]), json!(["a", 1]), json!(["a", "the plague"]), json!([long]), json!({})]
+    {
+        match invoke(&aws, json!({ "inputs": inputs })).await {
+            Err(InvokeEndpointError::ModelError(error)) => {
+                assert_eq!(error.original_status_code(), Some(400), "{inputs}");
+                assert!(error.original_message().is_some_and(|message| message.contains("\"code\": 400")), "{error:?}");
+                assert!(error.message().is_some_and(|message| message.contains("Received client error (400)")));
+                assert!(error.log_stream_arn().is_some());
+            }
+            other => panic!("{inputs}: {other:?}"),
+        }
+    }
+    let truncated = json!({ "inputs": [long], "parameters": { "truncation": true, "max_length": 512 } });
+    assert!(invoke(&aws, truncated).await.is_ok());
+    let alone = json!({ "inputs": [long], "parameters": { "truncation": true } });
+    assert!(invoke(&aws, alone).await.is_err(), "the tokenizer has no length of its own");
+}
+
+#[tokio::test]
+async fn the_script_is_followed_and_then_the_model_answers_again() {
+    let aws = Aws::start().await.unwrap();
+    let body = || json!({ "inputs": ["a"] });
+    let model_error = Answer::ModelError { status: 503, message: "worker died".to_owned() };
+    aws.sagemaker().answers(
+        "finbert",
+        [
+            Answer::Throttled,
+            Answer::NotReady,
+            model_error,
+            Answer::InternalFailure,
+            Answer::Unavailable,
+            Answer::Validation("no".to_owned()),
+            Answer::Status(404, "{}".to_owned()),
+            Answer::Body("[1]".to_owned()),
+        ],
+    );
+    aws.sagemaker().answer("another", Answer::Hang);
+
+    let throttled = invoke(&aws, body()).await.unwrap_err();
+    assert_eq!(throttled.code(), Some("ThrottlingException"));
+    assert!(invoke(&aws, body()).await.unwrap_err().is_model_not_ready_exception());
+    let InvokeEndpointError::ModelError(error) = invoke(&aws, body()).await.unwrap_err() else { panic!() };
+    assert_eq!(error.original_status_code(), Some(503));
+    assert!(invoke(&aws, body()).await.unwrap_err().is_internal_failure());
+    assert!(invoke(&aws, body()).await.unwrap_err().is_service_unavailable());
+    assert!(invoke(&aws, body()).await.unwrap_err().is_validation_error());
+    assert_eq!(invoke(&aws, body()).await.unwrap_err().code(), None);
+    assert_eq!(invoke(&aws, body()).await.unwrap(), json!([1]));
+    assert_eq!(invoke(&aws, body()).await.unwrap()[0]["label"], "neutral");
+
+    aws.sagemaker().throttle_for(Duration::from_secs(3600));
+    assert_eq!(invoke(&aws, body()).await.unwrap_err().code(), Some("ThrottlingException"));
+    aws.sagemaker().throttle_for(Duration::ZERO);
+    assert!(invoke(&aws, body()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_or_hangs_when_told_to() {
+    let aws = Aws::start().await.unwrap();
+    let client = aws_sdk_sagemakerruntime::Client::new(&config(&aws).await);
+    let send = || client.invoke_endpoint().endpoint_name("finbert").body(Blob::new(r#"{"inputs":["a"]}"#)).send();
+    aws.sagemaker().answers("finbert", [Answer::Close, Answer::Hang]);
+    assert!(matches!(send().await, Err(SdkError::DispatchFailure(_))));
+    assert!(tokio::time::timeout(Duration::from_millis(50), send()).await.is_err());
+    assert!(send().await.is_ok());
+}
+
+#[tokio::test]
+async fn labels_are_spelled_as_the_endpoints_model_does() {
+    let aws = Aws::start().await.unwrap();
+    aws.sagemaker().labels("finbert", Labels::finbert_tone());
+    let answer = invoke(&aws, json!({ "inputs": "Profit surges to a record" })).await.unwrap();
+    let (label, score) = aws.sagemaker().opinion("finbert", "Profit surges to a record");
+    assert_eq!(label, "Positive");
+    assert_eq!(answer, json!([{ "label": label, "score": score }]));
+}
+
+#[tokio::test]
+async fn requests_wait_for_a_worker() {
+    let aws = Aws::start().await.unwrap();
+    aws.sagemaker().workers(1);
+    aws.sagemaker().latency(Duration::from_millis(20), Duration::from_millis(1));
+    let begin = std::time::Instant::now();
+    let body = || json!({ "inputs": ["a", "b"] });
+    let (one, two, three) = tokio::join!(invoke(&aws, body()), invoke(&aws, body()), invoke(&aws, body()));
+    assert!(one.is_ok() && two.is_ok() && three.is_ok());
+    assert!(begin.elapsed() >= Duration::from_millis(66), "one after the other");
+    assert_eq!(aws.sagemaker().peak(), 3);
+    assert_eq!(aws.sagemaker().judged(), 6);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_not_listed_does_not_exist() {
+    let aws = Aws::start().await.unwrap();
+    aws.sagemaker().only(["other"]);
+    let error = invoke(&aws, json!({ "inputs": "a" })).await.unwrap_err();
+    assert!(error.is_validation_error());
+    assert_eq!(error.message(), Some("Endpoint finbert of account 123456789012 not found."));
+}
+
+// ------------------------------------------------------------------------------------------------ DynamoDB
+
+fn insert(id: &str) -> BatchStatementRequest {
+    let scores = HashMap::from([("negative".to_owned(), AttributeValue::N("0.04999999701976776".to_owned()))]);
+    let subjects = vec![AttributeValue::S("R:AAPL.O".to_owned()), AttributeValue::Null(true)];
+    BatchStatementRequest::builder()
+        .statement(
+            r#"INSERT INTO "articles" VALUE {'article_id': ?, 'scores': ?, 'subjects': ?, 'expires': ?, 'model': ?}"#,
+        )
+        .parameters(AttributeValue::S(id.to_owned()))
+        .parameters(AttributeValue::M(scores))
+        .parameters(AttributeValue::L(subjects))
+        .parameters(AttributeValue::N("1767225600".to_owned()))
+        .parameters(AttributeValue::Null(true))
+        .build()
+        .unwrap()
+}
+
+async fn insert_all(aws: &Aws, ids: &[&str]) -> Vec<BatchStatementResponse> {
+    let client = aws_sdk_dynamodb::Client::new(&config(aws).await);
+    let statements = ids.iter().map(|id| insert(id)).collect();
+    let answer = client.batch_execute_statement().set_statements(Some(statements)).send().await.unwrap();
+    answer.responses.unwrap()
+}
+
+fn codes(responses: &[BatchStatementResponse]) -> Vec<Option<BatchStatementErrorCodeEnum>> {
+    responses.iter().map(|response| response.error().and_then(|error| error.code().cloned())).collect()
+}
+
+#[tokio::test]
+async fn a_batch_of_statements_inserts_what_is_new_and_says_what_is_not() {
+    let aws = Aws::start().await.unwrap();
+    aws.dynamodb().create_table("articles");
+    let ids: Vec<_> = (0..25).map(|number| format!("id{number:02}")).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let [first, rest @ ..] = ids.as_slice() else { panic!() };
+
+    assert_eq!(codes(&insert_all(&aws, &[first]).await), [None]);
+    let responses = insert_all(&aws, &ids).await;
+    assert_eq!(responses.len(), 25);
+    assert_eq!(codes(&responses)[0], Some(BatchStatementErrorCodeEnum::DuplicateItem));
+    assert!(codes(&responses)[1..].iter().all(Option::is_none));
+    assert_eq!(aws.dynamodb().count("articles"), 1 + rest.len());
+    assert_eq!(
+        aws.dynamodb().items("articles")[3],
+        json!({
+            "article_id": { "S": "id03" },
+            "scores": { "M": { "negative": { "N": "0.04999999701976776" } } },
+            "subjects": { "L": [{ "S": "R:AAPL.O" }, { "NULL": true }] },
+            "expires": { "N": "1767225600" },
+            "model": { "NULL": true },
+        })
+    );
+    let calls = aws.dynamodb().calls("BatchExecuteStatement");
+    assert_eq!(calls.iter().map(local::aws::DynamoDbCall::statements).collect::<Vec<_>>(), [1, 25]);
+}
+
+#[tokio::test]
+async fn throttled_statements_are_not_executed_and_the_others_are() {
+    let aws = Aws::start().await.unwrap();
+    aws.dynamodb().create_table("articles");
+    aws.dynamodb().throttle_statements(3);
+    let throttled = || Some(BatchStatementErrorCodeEnum::ProvisionedThroughputExceeded);
+    assert_eq!(codes(&insert_all(&aws, &["a", "b"]).await), [throttled(), throttled()]);
+    assert_eq!(codes(&insert_all(&aws, &["c", "d", "e"]).await), [throttled(), None, None]);
+    let ids: Vec<_> = aws.dynamodb().items("articles").iter().map(|item| item["article_id"]["S"].clone()).collect();
+    assert_eq!(ids, ["d", "e"]);
+    assert_eq!(codes(&insert_all(&aws, &["a", "d"]).await), [None, Some(BatchStatementErrorCodeEnum::DuplicateItem)]);
+}
+
+#[tokio::test]
+async fn the_table_is_throttled_away_or_silent_when_told_to() {
+    let aws = Aws::start().await.unwrap();
+    let dynamodb = aws.dynamodb();
+    dynamodb.create_table("articles");
+    dynamodb.put("articles", &json!({ "article_id": { "S": "a" } }));
+    let client = aws_sdk_dynamodb::Client::new(&config(&aws).await);
+    let get = || client.get_item().table_name("articles").key("article_id", AttributeValue::S("a".to_owned())).send();
+    assert!(get().await.unwrap().item.is_some());
+
+    dynamodb.throttle(1);
+    assert!(get().await.unwrap_err().into_service_error().is_provisioned_throughput_exceeded_exception());
+    dynamodb.down(true);
+    assert!(matches!(get().await, Err(SdkError::DispatchFailure(_))));
+    dynamodb.down(false);
+    dynamodb.hang(1);
+    assert!(tokio::time::timeout(Duration::from_millis(50), get()).await.is_err());
+    assert!(get().await.unwrap().item.is_some());
+    let answered: Vec<_> = dynamodb.calls("GetItem").iter().map(|call| call.answered).collect();
+    assert_eq!(answered, [Some(200), Some(400), None, None, Some(200)]);
+}
+
+// ------------------------------------------------------------------------------------------------ SQS
+
+const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/quarantine";
+
+fn entry(id: &str, body: &str) -> SendMessageBatchRequestEntry {
+    SendMessageBatchRequestEntry::builder().id(id).message_body(body).build().unwrap()
+}
+
+#[tokio::test]
+async fn messages_are_kept_with_their_attributes_and_digests() {
+    let aws = Aws::start().await.unwrap();
+    let client = aws_sdk_sqs::Client::new(&config(&aws).await);
+    let reason = MessageAttributeValue::builder().data_type("String").string_value("poison").build().unwrap();
+    let message = client.send_message().queue_url(QUEUE).message_body("hello").message_attributes("reason", reason);
+    let sent = message.send().await.unwrap();
+    assert_eq!(sent.md5_of_message_body(), Some("5d41402abc4b2a76b9719d911017c592"));
+    assert!(sent.md5_of_message_attributes().is_some());
+    let messages = aws.sqs().messages(QUEUE);
+    assert_eq!((messages[0].body.as_str(), messages[0].attributes["reason"].as_str()), ("hello", "poison"));
+    assert!(aws.sqs().messages("another").is_empty());
+}
+
+#[tokio::test]
+async fn entries_of_a_batch_fail_alone() {
+    let aws = Aws::start().await.unwrap();
+    let client = aws_sdk_sqs::Client::new(&config(&aws).await);
+    aws.sqs().fail(1);
+    let entries = vec![entry("a", "1"), entry("b", "2")];
+    let sent = client.send_message_batch().queue_url(QUEUE).set_entries(Some(entries)).send().await.unwrap();
+    assert_eq!((sent.failed[0].id.as_str(), sent.failed[0].sender_fault), ("a", false));
+    assert_eq!(sent.successful[0].id, "b");
+    assert_eq!(aws.sqs().messages(QUEUE).len(), 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_breaks_a_limit_is_refused() {
+    let aws = Aws::start().await.unwrap();
+    let client = aws_sdk_sqs::Client::new(&config(&aws).await);
+    let many = (0..11).map(|number| entry(&number.to_string(), "x")).collect();
+    let large = "x".repeat(600_000);
+    for (entries, expected) in [
+        (many, "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"),
+        (vec![entry("a", "1"), entry("a", "2")], "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
+        (vec![entry("a b", "1")], "AWS.SimpleQueueService.InvalidBatchEntryId"),
+        (vec![entry("a", &large), entry("b", &large)], "AWS.SimpleQueueService.BatchRequestTooLong"),
+        (vec![], "AWS.SimpleQueueService.EmptyBatchRequest"),
+    ] {
+        let send = client.send_message_batch().queue_url(QUEUE).set_entries(Some(entries));
+        let error = send.send().await.unwrap_err().into_service_error();
+        assert_eq!(error.meta().code(), Some(expected), "{error:?}");
+    }
+    assert!(aws.sqs().messages(QUEUE).is_empty());
+}
+
+// ------------------------------------------------------------------------------------------------ Secrets Manager
+
+#[tokio::test]
+async fn a_secret_is_found_by_name_and_by_arn() {
+    let aws = Aws::start().await.unwrap();
+    let client = aws_sdk_secretsmanager::Client::new(&config(&aws).await);
+    let arn = aws.secrets().put("newsloom/broker", &json!({ "username": "newsloom" }));
+    for id in ["newsloom/broker", &arn] {
+        let secret = client.get_secret_value().secret_id(id).send().await.unwrap();
+        assert_eq!(secret.secret_string(), Some(r#"{"username":"newsloom"}"#));
+    }
+    let missing = client.get_secret_value().secret_id("other").send().await.unwrap_err().into_service_error();
+    assert!(missing.is_resource_not_found_exception());
+    assert_eq!(aws.secrets().calls(), ["newsloom/broker", &arn, "other"]);
+}
+
+#[tokio::test]
+async fn what_is_not_here_says_so() {
+    let aws = Aws::start().await.unwrap();
+    let client = aws_sdk_secretsmanager::Client::new(&config(&aws).await);
+    let error = client.list_secrets().send().await.unwrap_err().into_service_error();
+    assert_eq!(error.meta().code(), Some("NotImplemented"));
+    assert_eq!(error.meta().message(), Some("not on this machine: POST / secretsmanager.ListSecrets"));
+    assert_eq!(aws.not_understood(), ["POST / secretsmanager.ListSecrets"]);
+}

@@ -1,0 +1,202 @@
+//! A process under the Runtime API: this test's own program, told to be a `bootstrap`.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use local::{
+    function::{Builder, Error, Function},
+    runtime_api::{Options, Outcome},
+};
+use serde_json::{Value, json};
+
+fn bootstrap() -> Builder {
+    let program = std::env::current_exe().unwrap();
+    Function::builder(program).name("enrich").args(["--ignored", "--exact", "--nocapture", "is_a_bootstrap"])
+}
+
+#[tokio::test]
+async fn an_event_is_answered() {
+    let function = bootstrap().memory(256).env("TABLE_NAME", "articles").start().await.unwrap();
+    assert!(function.ready().await.unwrap() > Duration::ZERO);
+    let invocation = function.invoke(&json!({ "echo": 1 })).await;
+    let answer = invocation.json();
+    assert_eq!(answer["event"], json!({ "echo": 1 }));
+    assert_eq!(answer["headers"]["lambda-runtime-aws-request-id"], invocation.request_id);
+    let arn = format!("arn:aws:lambda:eu-west-1:{}:function:enrich", local::ACCOUNT);
+    assert_eq!(answer["headers"]["lambda-runtime-invoked-function-arn"], arn);
+    assert!(invocation.took > Duration::ZERO && invocation.took < Duration::from_secs(10));
+    assert!(function.lines().iter().any(|line| line == "a line"));
+    assert!(function.lines().iter().any(|line| line == "an error line"));
+}
+
+#[tokio::test]
+async fn the_environment_is_lambdas_and_nothing_else() {
+    let function = bootstrap().memory(256).env("TABLE_NAME", "articles").start().await.unwrap();
+    let environment = function.invoke(&json!({ "environment": true })).await.json();
+    for (name, value) in [
+        ("AWS_LAMBDA_FUNCTION_NAME", "enrich"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("TABLE_NAME", "articles"),
+    ] {
+        assert_eq!(environment[name], value);
+    }
+    for name in ["HOME", "CARGO_MANIFEST_DIR", "AWS_PROFILE"] {
+        assert_eq!(environment[name], Value::Null, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_trace_header_and_the_deadline_are_handed_on() {
+    let function = bootstrap().start().await.unwrap();
+    let options = Options { timeout: Duration::from_secs(7), trace: Some("Root=1-2-3;Sampled=1".to_owned()) };
+    let headers = function.invoke_with(r#"{"echo":1}"#, options).await.json()["headers"].clone();
+    assert_eq!(headers["lambda-runtime-trace-id"], "Root=1-2-3;Sampled=1");
+    assert_eq!(headers["lambda-runtime-deadline-ms"].as_str().map(str::len), Some(13));
+    assert_eq!(function.invoke(&json!({ "echo": 1 })).await.json()["headers"]["lambda-runtime-trace-id"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_failure_has_its_kind_and_message() {
+    let function = bootstrap().start().await.unwrap();
+    let invocation = function.invoke(&json!({ "fail": true })).await;
+    let expected = Outcome::Error { kind: "Bad".to_owned(), message: "told to fail".to_owned() };
+    assert_eq!(invocation.outcome, expected);
+    assert!(function.invoke(&json!({ "echo": 1 })).await.json().is_object(), "and it goes on");
+}
+
+#[tokio::test]
+async fn a_process_that_dies_says_how_and_nothing_hangs() {
+    let function = bootstrap().start().await.unwrap();
+    for _ in 0..2 {
+        let Outcome::Error { kind, message } = function.invoke(&json!({ "exit": 7 })).await.outcome else { panic!() };
+        assert_eq!(kind, "Runtime.ExitError");
+        assert!(message.contains("exit status: 7") && message.contains("an error line"), "{message}");
+    }
+    assert!(matches!(function.freeze().await, Err(Error::Ended)));
+    assert_eq!(function.stop().await.and_then(|status| status.code()), Some(7));
+}
+
+#[tokio::test]
+async fn a_process_that_never_gets_ready_says_why() {
+    let function = bootstrap().env("INIT", "error").start().await.unwrap();
+    let Err(Error::NotReady(Outcome::InitError { kind, message })) = function.ready().await else { panic!() };
+    assert_eq!((kind.as_str(), message.as_str()), ("Config", "TABLE_NAME is missing"));
+    let invocation = function.invoke(&json!({})).await;
+    assert_eq!(invocation.outcome, Outcome::InitError { kind, message });
+
+    let missing = Function::builder("/nowhere/bootstrap").start().await.unwrap_err();
+    assert_eq!(missing.to_string(), "could not start /nowhere/bootstrap");
+    let ended = Function::builder("/bin/false").start().await.unwrap();
+    let Err(Error::NotReady(Outcome::Error { message, .. })) = ended.ready().await else { panic!() };
+    assert!(message.contains("exit status: 1"), "{message}");
+}
+
+#[tokio::test]
+async fn a_frozen_process_answers_when_it_is_thawed() {
+    let function = bootstrap().timeout(Duration::from_millis(300)).start().await.unwrap();
+    function.ready().await.unwrap();
+    assert!(function.invoke(&json!({ "echo": 1 })).await.json().is_object());
+    function.freeze().await.unwrap();
+    assert_eq!(function.invoke(&json!({ "echo": 1 })).await.outcome, Outcome::TimedOut);
+    function.thaw().await.unwrap();
+    let invocation = function.invoke_with(r#"{"echo":2}"#, Options::default()).await;
+    assert_eq!(invocation.json()["event"], json!({ "echo": 2 }));
+}
+
+#[tokio::test]
+async fn a_slow_function_times_out_and_its_late_answer_goes_nowhere() {
+    let function = bootstrap().timeout(Duration::from_millis(100)).start().await.unwrap();
+    let invocation = function.invoke(&json!({ "sleep": 400 })).await;
+    assert_eq!(invocation.outcome, Outcome::TimedOut);
+    let next = function.invoke_with(r#"{"echo":2}"#, Options::default()).await;
+    assert_eq!(next.json()["event"], json!({ "echo": 2 }));
+}
+
+#[tokio::test]
+async fn killing_and_dropping_leave_no_process() {
+    let function = bootstrap().start().await.unwrap();
+    function.ready().await.unwrap();
+    let pid = function.pid();
+    function.kill().await;
+    assert!(!is_there(pid));
+
+    let function = bootstrap().start().await.unwrap();
+    function.ready().await.unwrap();
+    function.freeze().await.unwrap();
+    let pid = function.pid();
+    assert!(is_there(pid));
+    drop(function);
+    assert!(!is_there(pid));
+}
+
+#[tokio::test]
+async fn five_hundred_invocations_take_well_under_a_second_each() {
+    let function = bootstrap().start().await.unwrap();
+    function.ready().await.unwrap();
+    for number in 0..500 {
+        assert_eq!(function.invoke(&json!({ "echo": number })).await.json()["event"]["echo"], number);
+    }
+}
+
+fn is_there(pid: u32) -> bool {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+    nix::sys::signal::kill(pid, None).is_ok()
+}
+
+// ------------------------------------------------------------------------------------------------ the bootstrap
+
+#[test]
+#[ignore = "the process that the other tests start"]
+fn is_a_bootstrap() {
+    let address = std::env::var("AWS_LAMBDA_RUNTIME_API").unwrap();
+    println!("\na line");
+    eprintln!("an error line");
+    if std::env::var("INIT").is_ok() {
+        let error = r#"{"errorType":"Config","errorMessage":"TABLE_NAME is missing"}"#;
+        ask(&address, "POST", "/2018-06-01/runtime/init/error", error);
+        std::process::exit(1);
+    }
+    loop {
+        let (headers, event) = ask(&address, "GET", "/2018-06-01/runtime/invocation/next", "");
+        let event: Value = serde_json::from_str(&event).unwrap();
+        let id = headers["lambda-runtime-aws-request-id"].as_str().unwrap();
+        let (path, answer) = act(&event, &headers);
+        ask(&address, "POST", &format!("/2018-06-01/runtime/invocation/{id}/{path}"), &answer.to_string());
+    }
+}
+
+fn act(event: &Value, headers: &Value) -> (&'static str, Value) {
+    if let Some(status) = event["exit"].as_i64() {
+        std::process::exit(i32::try_from(status).unwrap());
+    }
+    if let Some(milliseconds) = event["sleep"].as_u64() {
+        std::thread::sleep(Duration::from_millis(milliseconds));
+    }
+    if event["fail"] == true {
+        return ("error", json!({ "errorType": "Bad", "errorMessage": "told to fail" }));
+    }
+    if event["environment"] == true {
+        return ("response", std::env::vars().map(|(name, value)| (name, Value::from(value))).collect());
+    }
+    ("response", json!({ "event": event, "headers": headers }))
+}
+
+/// As little HTTP as it takes.
+fn ask(address: &str, method: &str, path: &str, body: &str) -> (Value, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    let headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+    (headers.map(|(name, value)| (name.to_owned(), Value::from(value))).collect(), body.to_owned())
+}
