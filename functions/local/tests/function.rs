@@ -135,7 +135,7 @@ async fn killing_and_dropping_leave_no_process() {
 }
 
 #[tokio::test]
-async fn five_hundred_invocations_take_well_under_a_second_each() {
+async fn five_hundred_events_are_answered_one_after_the_other() {
     let function = bootstrap().start().await.unwrap();
     function.ready().await.unwrap();
     for number in 0..500 {
@@ -153,7 +153,8 @@ fn is_there(pid: u32) -> bool {
 #[test]
 #[ignore = "the process that the other tests start"]
 fn is_a_bootstrap() {
-    let address = std::env::var("AWS_LAMBDA_RUNTIME_API").unwrap();
+    // Asked for by somebody who runs ignored tests too.
+    let Ok(address) = std::env::var("AWS_LAMBDA_RUNTIME_API") else { return };
     println!("\na line");
     eprintln!("an error line");
     if std::env::var("INIT").is_ok() {
