@@ -92,7 +92,7 @@ fn package_is_the_same_in_every_checkout_whatever_its_owner_has_set() {
 }
 
 #[test]
-fn package_that_is_there_is_neither_built_nor_written_again_without_a_word() {
+fn package_that_is_there_is_neither_built_nor_written_again() {
     let checkout = checkout("again");
     let written =
         |checkout: &Path| fs::metadata(checkout.join("target/package/enrich.zip")).unwrap().modified().unwrap();
@@ -100,5 +100,8 @@ fn package_that_is_there_is_neither_built_nor_written_again_without_a_word() {
     assert!(said.contains("Compiling newsloom-enrich"), "{said}");
     let first = written(&checkout);
     let (_, said) = package(&checkout, &[]);
-    assert_eq!((said.as_str(), written(&checkout)), ("", first));
+    // Cargo may say that it waits for another one on this machine, but for nothing else.
+    assert!(said.is_empty() || said.trim_start().starts_with("Blocking"), "{said}");
+    assert!(!said.contains("Compiling"), "{said}");
+    assert_eq!(written(&checkout), first);
 }
