@@ -20,6 +20,7 @@ const ID: &str = "id";
 
 /// An item as a row: its members are attributes under their own names, but for `id`, which is the [`KEY`].
 /// `ttl_days` of 0 keeps it for ever; otherwise it may go that many days after it was enriched.
+#[expect(clippy::missing_panics_doc, reason = "no item makes it panic")]
 pub fn to_row(item: &EnrichedItem, ttl_days: u16) -> Item {
     let row: Item = serde_dynamo::to_item(item).expect("texts, numbers, lists and maps always become attributes");
     let mut row = row.into_inner();
