@@ -74,20 +74,19 @@ impl<E: Enricher<Finding = Sentiment>, A: Articles, Q: Quarantine> Handler<E, A,
     }
 
     fn tell(&self, report: &Report, request_id: &str, took: Duration) {
+        let mut lines = Vec::new();
+        let written = metrics(&self.pipeline, report).write(Timestamp::now(), &[("requestId", request_id)], &mut lines);
+        // Metrics that can't be printed are no reason to do a batch again.
+        let _ = written.and_then(|()| stdout().write_all(&lines));
         tracing::info!(
             records = report.records,
             stored = report.stored.values().sum::<usize>(),
             skipped = report.skipped,
             quarantined = report.quarantined,
             retried = report.retried,
-            requests = report.latencies.len(),
             milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "Batch done."
         );
-        let mut lines = Vec::new();
-        let written = metrics(&self.pipeline, report).write(Timestamp::now(), &[("requestId", request_id)], &mut lines);
-        // Metrics that can't be printed are no reason to do a batch again.
-        let _ = written.and_then(|()| stdout().write_all(&lines));
     }
 }
 

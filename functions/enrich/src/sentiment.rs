@@ -203,7 +203,7 @@ impl<M: Models> Sentiments<M> {
         let request = self.models.invoke(&talk.group.route.endpoint_name, questions::body(questions));
         let answer = timeout(longest, request).await;
         let took = asked.elapsed();
-        let answer = answer.map_err(|_| Rejected::Busy(format!("no answer in {} ms", longest.as_millis())))??;
+        let answer = answer.map_err(|_| Rejected::Busy("no answer from the model in time".into()))??;
         // Not the shape of an answer: then the endpoint is broken, for now.
         let opinions = answer::read(&answer, questions.len()).map_err(Rejected::Busy)?;
         talk.answered(questions, took);
