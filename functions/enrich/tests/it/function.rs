@@ -106,8 +106,10 @@ impl Stage {
         text
     }
 
+    /// Endpoint by endpoint: they are asked at once.
     fn model_calls(&self) -> Vec<Value> {
-        let calls = self.aws.sagemaker().calls();
+        let mut calls = self.aws.sagemaker().calls();
+        calls.sort_by(|one, other| one.endpoint.cmp(&other.endpoint));
         let shown = |call: &local::aws::sagemaker::Call| json!({ "endpoint": call.endpoint, "inputs": call.inputs, "parameters": call.parameters, "answered": call.answered });
         calls.iter().map(shown).collect()
     }
