@@ -156,6 +156,8 @@ impl Shared {
 
     fn answer(&self, request: &Request) -> Response {
         let understood = match request.target.split_once('.') {
+            // Functions connect to a service by asking whether it is there, before their first event.
+            _ if request.path == "/ping" => Some(Response::json(&"healthy")),
             _ if sagemaker::is_invocation(&request.path) => sagemaker::answer(self, &request.body),
             Some(("DynamoDB_20120810", operation)) => dynamodb::answer(self, operation, &request.body),
             Some(("secretsmanager", "GetSecretValue")) => Some(self.secret()),
