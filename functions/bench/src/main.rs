@@ -54,6 +54,8 @@ struct Bench {
     stub: Stub,
     /// Where packages are unpacked.
     folder: PathBuf,
+    /// How busy the machine was before anything was measured.
+    load: f64,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -75,13 +77,14 @@ impl Bench {
         let folder = PathBuf::from("target/bench");
         fs::create_dir_all(&folder).context("can't write to target/bench")?;
         let folder = folder.canonicalize()?;
+        let load = usage::load();
         let python = Python::ready(&folder.join("venv"));
         if let Err(error) = &python {
             eprintln!("Python's functions are left out: {error:#}");
         }
         let plan = Plan { records: arguments.records, batches: arguments.batches, colds: arguments.colds };
         let stub = Stub::start(&publish::secret()).context("can't stand in for AWS")?;
-        Ok(Self { arguments, plan, python, stub, folder })
+        Ok(Self { arguments, plan, python, stub, folder, load })
     }
 
     fn python(&self) -> Result<&Python> {

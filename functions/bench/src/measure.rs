@@ -79,7 +79,7 @@ pub(crate) async fn measure(
     for index in plan.colds..plan.all_batches() {
         warm.push(ms(invoke(&function, batch(index)).await?));
     }
-    let processor = usage::processor_time(function.pid())? - before;
+    let processor = usage::processor_time(function.pid())?.saturating_sub(before);
     let warm_ms: f64 = warm.iter().sum();
     Ok(Measured {
         init_ms: median(init),

@@ -1,4 +1,4 @@
-//! What a process took: processor time, and memory at its peak.
+//! What a process took: processor time, and memory at its peak; and how busy the machine is.
 
 use std::{fs, time::Duration};
 
@@ -23,6 +23,12 @@ pub(crate) fn peak_mb(pid: u32) -> Result<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).context("VmHWM is missing")?;
     Ok(kilobytes.trim().parse::<f64>()? / 1024.0)
+}
+
+/// How many processes wanted a processor in the last minute; 0 where the system doesn't say.
+pub(crate) fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -66,7 +66,9 @@ impl Asked {
                 json!({})
             }
             Self::Write { ids } => {
-                ids.into_iter().for_each(|id| state.write(id));
+                for id in ids {
+                    state.write(id);
+                }
                 json!({ "UnprocessedItems": {} })
             }
             Self::Get { table, ids } => {
