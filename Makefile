@@ -41,6 +41,8 @@ permissions: ## Print who may do what on which resource
 lint: ## Ask terraform, cfn-lint, checkov and parliament about every example
 	tools/lint
 
-bench: ## Measure synth: one pipeline, and up to 1000 in one app
+bench: package ## Measure synth: one pipeline, and up to 1000 in one app; and the functions, beside Python's
 	cargo build --quiet --release --package newsloom-pipeline --package newsloom-bench
 	target/release/newsloom-bench
+	cargo build --quiet --release --package newsloom-functions-bench
+	target/release/newsloom-functions-bench

@@ -1,0 +1,62 @@
+//! A Python with what AWS's runtime has, in a virtual environment of its own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+/// What is installed.
+const REQUIREMENTS: &str = "functions/bench/python/requirements.txt";
+
+/// An interpreter that has [`REQUIREMENTS`].
+pub(crate) struct Python {
+    environment: PathBuf,
+    version: String,
+}
+
+impl Python {
+    /// Makes the environment, or takes the one that an earlier run made of the same requirements.
+    pub(crate) fn ready(environment: &Path) -> Result<Self> {
+        let wanted = fs::read(REQUIREMENTS).with_context(|| format!("can't read {REQUIREMENTS}"))?;
+        let made_of = environment.join("requirements.txt");
+        if fs::read(&made_of).ok().as_deref() != Some(&wanted) {
+            eprintln!("Making {} from {REQUIREMENTS}.", environment.display());
+            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
+            let pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--requirement", REQUIREMENTS];
+            run(Command::new(environment.join("bin/python")).args(pip))?;
+            fs::write(&made_of, wanted)?;
+        }
+        let environment = environment.canonicalize()?;
+        let version = run(Command::new(environment.join("bin/python")).arg("--version"))?.trim().to_owned();
+        Ok(Self { environment, version })
+    }
+
+    /// `Python 3.11.7`
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(crate) fn interpreter(&self) -> PathBuf {
+        self.environment.join("bin/python")
+    }
+
+    /// The folder of an installed module.
+    pub(crate) fn module(&self, name: &str) -> Result<PathBuf> {
+        let code = format!("import {name}, os; print(os.path.dirname({name}.__file__))");
+        let folder = run(Command::new(self.interpreter()).arg("-c").arg(code))?;
+        Ok(folder.trim().into())
+    }
+}
+
+/// What a command printed.
+fn run(command: &mut Command) -> Result<String> {
+    let name = command.get_program().display().to_string();
+    let output = command.output().with_context(|| format!("can't run {name}"))?;
+    if !output.status.success() {
+        bail!("{name} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
