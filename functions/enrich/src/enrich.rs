@@ -141,7 +141,7 @@ impl<E: Enricher<Finding = Sentiment>, A: Articles, Q: Quarantine> Enrich<E, A, 
                 }
                 // Whatever the reason, the record must not get lost: it comes again.
                 Err(Failure::Permanent { text, .. } | Failure::Transient(text)) => {
-                    batch.fail(at, Failure::Transient(text))
+                    batch.fail(at, Failure::Transient(text));
                 }
             }
         }

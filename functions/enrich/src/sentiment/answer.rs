@@ -49,9 +49,9 @@ fn lists(body: &[u8], count: usize) -> Result<Vec<Vec<Scored>>, String> {
     Ok(if count == 1 && flat.len() > 1 { vec![flat] } else { flat.into_iter().map(|one| vec![one]).collect() })
 }
 
-fn opinion(scored: Vec<Scored>) -> Result<Opinion, Failure> {
+fn opinion(labels: Vec<Scored>) -> Result<Opinion, Failure> {
     let mut scores = BTreeMap::new();
-    for Scored { label, score } in scored {
+    for Scored { label, score } in labels {
         let Some(known) = Label::from_model(&label) else {
             return Err(Failure::permanent("unknown_label", format!("the model's label {label:?} is no sentiment")));
         };

@@ -167,7 +167,7 @@ fn redacted(value: Value) -> Value {
 fn log_line(line: &str) -> Option<Value> {
     let mut line: Map<String, Value> = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     let target = line.remove("target");
-    ["timestamp", "spans"].map(|added| line.remove(added));
+    line.retain(|name, _| !["timestamp", "spans"].contains(&name.as_str()));
     let ours = target.is_none_or(|target| target.as_str().is_some_and(|target| target.starts_with("enrich")));
     ours.then_some(line.into())
 }
