@@ -18,7 +18,7 @@
 //! let enrich = stack.add("Enrich", Function::rust(Code::object("my-code", "enrich.zip")).memory(Mib(256)));
 //!
 //! stack.trigger(enrich, news.records().batch(100));
-//! stack.grant(enrich, articles.put_items());
+//! stack.grant(enrich, articles.insert_items());
 //! stack.output("StreamName", news.name());
 //!
 //! let rendered = app.synth(Format::All)?;

@@ -61,7 +61,7 @@ impl Construct for Enrichment<'_> {
         stack.depends(enrich, code.object);
 
         stack.trigger(enrich, triggered(self.news.records(), &settings.enrichment.trigger, failures));
-        stack.grant(enrich, articles.get_items().and(articles.put_items()));
+        stack.grant(enrich, articles.get_items().and(articles.insert_items()));
         stack.grant(enrich, quarantine.send());
         for (_, endpoint) in &endpoints {
             stack.grant(enrich, endpoint.invoke());

@@ -74,6 +74,12 @@ impl TableRef {
         self.writing(Statement::allow(["dynamodb:PutItem"]))
     }
 
+    /// May insert items by PartiQL statements, one or up to 25 at once. An insert never replaces: it fails where there
+    /// is an item with the same key.
+    pub fn insert_items(self) -> Grant {
+        self.writing(Statement::allow(["dynamodb:PartiQLInsert"]))
+    }
+
     /// May change attributes of items, or make an item of them.
     pub fn update_items(self) -> Grant {
         self.writing(Statement::allow(["dynamodb:UpdateItem"]))

@@ -22,7 +22,7 @@ fn renderings() {
         stack.grant(publish, articles.read_changes());
         let enrich = stack.add("Enrich", Role::of(Service::LAMBDA));
         stack.grant(enrich, articles.get_items());
-        stack.grant(enrich, articles.put_items());
+        stack.grant(enrich, articles.insert_items());
         stack.output("StreamArn", articles.stream_arn());
     });
     check_stack("dynamodb_existing", |stack| {
@@ -126,5 +126,6 @@ fn rights_on_indexes_are_given_only_where_there_are_some() {
     assert_eq!(plain.read().statements().len(), 1);
     assert_eq!(indexed.read().statements().len(), 2);
     assert_eq!(indexed.put_items().statements()[0].actions, ["dynamodb:PutItem"]);
+    assert_eq!(indexed.insert_items().statements()[0].actions, ["dynamodb:PartiQLInsert"]);
     assert_eq!(indexed.get_items().statements()[0].resources, [indexed.arn().into()]);
 }
