@@ -148,7 +148,7 @@ impl Latency {
     /// the worker that is free first.
     fn judging(&self, headlines: usize) -> f64 {
         let at_once = if self.workers == 0 { usize::from(IN_FLIGHT) } else { self.workers.min(IN_FLIGHT.into()) };
-        let mut busy = vec![0.0; at_once];
+        let mut busy = vec![0.0_f64; at_once];
         let mut left = headlines;
         while left > 0 {
             let request = left.min(HEADLINES.into());
