@@ -144,15 +144,20 @@ impl Scenario {
 }
 
 impl Latency {
-    /// What so many headlines take at least, in requests as full as they may be and as many at once as there may be:
-    /// no less than the longest request, and than all of them over those that are worked on at once.
+    /// What so many headlines take, in requests as full as they may be and as many at once as there may be: each goes to
+    /// the worker that is free first.
     fn judging(&self, headlines: usize) -> f64 {
-        let per_request = usize::from(HEADLINES);
         let at_once = if self.workers == 0 { usize::from(IN_FLIGHT) } else { self.workers.min(IN_FLIGHT.into()) };
-        let request = |headlines: usize| self.call_ms + self.headline_ms * count(headlines);
-        let calls = headlines.div_ceil(per_request);
-        let all = self.call_ms * count(calls) + self.headline_ms * count(headlines);
-        request(headlines.min(per_request)).max(all / count(at_once))
+        let mut busy = vec![0.0_f64; at_once];
+        let mut left = headlines;
+        while left > 0 {
+            let request = left.min(HEADLINES.into());
+            left -= request;
+            if let Some(free_first) = busy.iter_mut().min_by(|one, other| one.total_cmp(other)) {
+                *free_first += self.call_ms + self.headline_ms * count(request);
+            }
+        }
+        busy.into_iter().fold(0.0, f64::max)
     }
 }
 
@@ -173,10 +178,11 @@ mod tests {
         assert_eq!(least(1, Who::OneByOne), (2500.0, 25.0));
         assert_eq!(least(1, Who::WithCare), (25.0, 25.0));
         assert_eq!(least(1, Who::Newsloom), (30.0, 25.0));
-        // Seven requests and a hundred headlines on two workers.
-        assert_eq!(least(2, Who::Newsloom), (5.0 + 417.5 + 5.0, 422.5));
-        // Four requests and fifty headlines.
-        assert_eq!(least(3, Who::Newsloom), (5.0 + 210.0 + 5.0, 422.5));
+        // Seven requests on two workers: three of 16 headlines and the one of 4 on the same.
+        let judging = 3.0 * 133.0 + 37.0;
+        assert_eq!(least(2, Who::Newsloom), (5.0 + judging + 5.0, judging + 5.0));
+        // Fifty headlines are four requests, two of 16 on the same.
+        assert_eq!(least(3, Who::Newsloom), (5.0 + 2.0 * 133.0 + 5.0, judging + 5.0));
     }
 
     #[test]

@@ -1,14 +1,11 @@
 //! Batches as Lambda hands them to the functions, of items that their numbers say everything about.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use news::{EnrichedItem, FORM, Judgement, Kind, Label, NewsItem, Sentiment, Status, table};
 use serde_json::{Value, json};
-
-/// 2026-01-02T03:04:05Z, in milliseconds since 1970.
-const PUBLISHED_MS: i64 = 1_767_323_045_000;
 
 /// The id of an item.
 pub(crate) fn id(number: usize) -> String {
@@ -17,12 +14,14 @@ pub(crate) fn id(number: usize) -> String {
 
 /// A batch of Kinesis records.
 pub(crate) fn kinesis(numbers: Range<usize>) -> Vec<u8> {
-    batch(numbers.map(kinesis_record))
+    let now = Timestamp::now();
+    batch(numbers.map(|number| kinesis_record(number, now)))
 }
 
 /// A batch of changes of the articles table.
 pub(crate) fn dynamodb(numbers: Range<usize>) -> Vec<u8> {
-    batch(numbers.map(dynamodb_record))
+    let now = Timestamp::now();
+    batch(numbers.map(|number| dynamodb_record(number, now)))
 }
 
 fn batch(records: impl Iterator<Item = Value>) -> Vec<u8> {
@@ -30,8 +29,9 @@ fn batch(records: impl Iterator<Item = Value>) -> Vec<u8> {
 }
 
 /// As in the Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams".
-fn kinesis_record(number: usize) -> Value {
-    let item = item(number);
+fn kinesis_record(number: usize, now: Timestamp) -> Value {
+    let item = item(number, now);
+    let arrived = Duration::from_millis(before(now, 247).as_millisecond().unsigned_abs());
     let sequence_number = format!("4959{number:052}");
     json!({
         "kinesis": {
@@ -39,7 +39,7 @@ fn kinesis_record(number: usize) -> Value {
             "partitionKey": item.thread,
             "sequenceNumber": sequence_number,
             "data": STANDARD.encode(item.to_record()),
-            "approximateArrivalTimestamp": 1_767_323_045.731,
+            "approximateArrivalTimestamp": arrived.as_secs_f64(),
         },
         "eventSource": "aws:kinesis",
         "eventVersion": "1.0",
@@ -52,8 +52,8 @@ fn kinesis_record(number: usize) -> Value {
 }
 
 /// As in the Lambda Developer Guide, "Using AWS Lambda with Amazon DynamoDB".
-fn dynamodb_record(number: usize) -> Value {
-    let row = table::to_row(&enriched(number), 30);
+fn dynamodb_record(number: usize, now: Timestamp) -> Value {
+    let row = table::to_row(&enriched(number, now), 30);
     json!({
         "eventID": format!("{number:032x}"),
         "eventName": "INSERT",
@@ -61,7 +61,7 @@ fn dynamodb_record(number: usize) -> Value {
         "eventSource": "aws:dynamodb",
         "awsRegion": "eu-west-1",
         "dynamodb": {
-            "ApproximateCreationDateTime": 1_767_323_045,
+            "ApproximateCreationDateTime": now.as_second(),
             "Keys": { table::KEY: { "S": id(number) } },
             "NewImage": row,
             "SequenceNumber": format!("{number:021}"),
@@ -72,9 +72,9 @@ fn dynamodb_record(number: usize) -> Value {
     })
 }
 
-/// A story of its own, with a first paragraph.
-fn item(number: usize) -> NewsItem {
-    let published = time(0);
+/// A story of its own, with a first paragraph, published just now.
+fn item(number: usize, now: Timestamp) -> NewsItem {
+    let published = before(now, 300);
     NewsItem {
         version: FORM,
         id: id(number),
@@ -92,12 +92,12 @@ fn item(number: usize) -> NewsItem {
         url: None,
         published,
         first_published: Some(published),
-        received: Some(time(34)),
+        received: Some(before(now, 266)),
         trace: None,
     }
 }
 
-fn enriched(number: usize) -> EnrichedItem {
+fn enriched(number: usize, now: Timestamp) -> EnrichedItem {
     let labels = Label::ALL;
     let label = labels[number % labels.len()];
     let scores = labels.map(|other| (other, if other == label { 0.9312 } else { 0.0344 }));
@@ -109,15 +109,16 @@ fn enriched(number: usize) -> EnrichedItem {
         model_version: "main".into(),
     };
     EnrichedItem {
-        item: item(number),
+        item: item(number, now),
         sentiment: Sentiment::Judged(judgement),
-        arrived: Some(time(53)),
-        enriched: time(221),
+        arrived: Some(before(now, 247)),
+        enriched: before(now, 79),
     }
 }
 
-fn time(after_ms: i64) -> Timestamp {
-    Timestamp::from_millisecond(PUBLISHED_MS + after_ms).expect("a time of this century")
+/// Milliseconds before, as exactly as all times of an item are.
+fn before(now: Timestamp, ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(now.as_millisecond() - ms).expect("a time of this century")
 }
 
 /// Words that differ from number to number and are the same in every run.
@@ -147,10 +148,11 @@ mod tests {
 
     #[test]
     fn changes_hold_rows_of_our_table() {
-        let record = &records(&dynamodb(5..6))[0]["dynamodb"];
+        let now = Timestamp::now();
+        let record = &dynamodb_record(5, now)["dynamodb"];
         assert_eq!(record["Keys"]["article_id"]["S"], id(5));
         let row = serde_json::from_value(record["NewImage"].clone()).unwrap();
-        assert_eq!(table::from_row(row).unwrap(), enriched(5));
+        assert_eq!(table::from_row(row).unwrap(), enriched(5, now));
         assert!(record["NewImage"]["sentiment"]["M"]["label"]["S"].is_string());
     }
 }
