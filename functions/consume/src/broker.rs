@@ -99,15 +99,13 @@ impl Broker {
         let mut uri = self.uri.clone();
         uri.authority.userinfo.username.clone_from(&login.username);
         uri.authority.userinfo.password.clone_from(&login.password);
-        let socket = Socket::default();
-        let opening = open(uri, OwnedTLSConfig { identity: None, cert_chain: self.ca.clone() }, socket.clone());
-        match tokio::time::timeout(patience, opening).await {
-            Ok(opened) => opened.map_err(ConnectError::from),
-            Err(_) => {
-                socket.close();
-                Err(ConnectError::Unreachable(format!("no answer within {} seconds", patience.as_secs())))
-            }
-        }
+        let tls = OwnedTLSConfig { identity: None, cert_chain: self.ca.clone() };
+        let attempt = Attempt(Socket::default());
+        let opened = tokio::time::timeout(patience, open(uri, tls, attempt.0.clone())).await;
+        let late = || ConnectError::Unreachable(format!("no answer within {} seconds", patience.as_secs()));
+        let connection = opened.map_err(|_| late())??;
+        attempt.0.take();
+        Ok(connection)
     }
 }
 
@@ -162,8 +160,7 @@ pub(crate) fn said(error: &lapin::Error) -> String {
     }
 }
 
-/// lapin waits for the broker's first words for as long as they take, in a thread of its own that nothing ends but the
-/// end of the socket; so the socket is kept at hand.
+/// The socket of a connection that is being made.
 #[derive(Debug, Clone, Default)]
 struct Socket(Arc<Mutex<Option<TcpStream>>>);
 
@@ -174,8 +171,18 @@ impl Socket {
         Ok(())
     }
 
-    fn close(&self) {
-        if let Some(socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    fn take(&self) -> Option<TcpStream> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// An attempt to connect; closes the socket when it is given up. lapin waits for the broker's first words for as long
+/// as they take, in a thread of its own that only the end of the socket ends.
+struct Attempt(Socket);
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(socket) = self.0.take() {
             let _ = socket.shutdown(Shutdown::Both);
         }
     }

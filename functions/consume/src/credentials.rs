@@ -1,6 +1,9 @@
 //! Who the subscriber is, and where that is written.
 
-use aws_sdk_secretsmanager::{Client, error::DisplayErrorContext};
+use aws_sdk_secretsmanager::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata},
+};
 use serde::Deserialize;
 use std::{fmt, path::PathBuf};
 
@@ -96,7 +99,10 @@ impl Credentials {
 async fn secret(client: &Client, id: &str) -> Result<Login, CredentialsError> {
     let answer = client.get_secret_value().secret_id(id).send().await.map_err(|error| CredentialsError::Secret {
         id: id.into(),
-        cause: error.as_service_error().map_or_else(|| DisplayErrorContext(&error).to_string(), ToString::to_string),
+        cause: match (error.code(), error.message()) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            _ => DisplayErrorContext(&error).to_string(),
+        },
     })?;
     // What serde says of a wrong form quotes it.
     let text = answer.secret_string().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! An item that the broker handed out, and what became of those before it.
 
 use crate::window::Window;
+use futures_util::future::{join, join_all};
 use jiff::Timestamp;
 use lapin::{
     Acker,
@@ -42,28 +43,23 @@ impl Delivery {
     /// `false` where the connection was lost meanwhile. There is nothing to do about it: the broker hands the item out
     /// again, and this subscription acknowledges it then by itself.
     pub async fn ack(self) -> bool {
-        let copies = self.ledger.done(self.place).map(|entry| entry.copies).unwrap_or_default();
-        ack_all(&copies).await;
-        told(self.acker.ack(BasicAckOptions::default()).await)
+        let copies = copies(self.ledger.done(self.place));
+        told(&copies, self.acker.ack(BasicAckOptions::default())).await
     }
 
     /// Says that this item and all that were handed out before it are done with: one message to the broker for many.
     ///
     /// `false` as for [`ack`](Self::ack).
     pub async fn ack_through(self) -> bool {
-        let copies: Vec<_> = self.ledger.done_through(self.place).into_iter().flat_map(|entry| entry.copies).collect();
-        // First the copies: once all before this one are acknowledged, so are those of its connection, and to
-        // acknowledge one twice is an error for which the broker closes the channel.
-        ack_all(&copies).await;
-        told(self.acker.ack(BasicAckOptions { multiple: true }).await)
+        let copies = copies(self.ledger.done_through(self.place));
+        told(&copies, self.acker.ack(BasicAckOptions { multiple: true })).await
     }
 
     /// Says that nothing can be done with this item, now or later: the broker drops it, or moves it to the queue's
     /// dead-letter exchange, if a policy names one.
     pub async fn reject(self) -> bool {
-        let copies = self.ledger.done(self.place).map(|entry| entry.copies).unwrap_or_default();
-        ack_all(&copies).await;
-        told(self.acker.reject(BasicRejectOptions { requeue: false }).await)
+        let copies = copies(self.ledger.done(self.place));
+        told(&copies, self.acker.reject(BasicRejectOptions { requeue: false })).await
     }
 }
 
@@ -74,15 +70,18 @@ impl Drop for Delivery {
     }
 }
 
-async fn ack_all(copies: &[Acker]) {
-    for copy in copies {
-        told(copy.ack(BasicAckOptions::default()).await);
-    }
+fn copies(entries: impl IntoIterator<Item = Entry>) -> Vec<Acker> {
+    entries.into_iter().flat_map(|entry| entry.copies).collect()
 }
 
-fn told(result: lapin::Result<bool>) -> bool {
+/// Tells the broker about an item, and before about its copies: an acknowledgement of many covers those of them that
+/// came on the same connection, and to acknowledge one twice is an error, for which the broker closes the channel.
+async fn told(copies: &[Acker], item: impl Future<Output = lapin::Result<bool>>) -> bool {
+    let copies = join_all(copies.iter().map(|copy| copy.ack(BasicAckOptions::default())));
+    // All is sent at once, in this order, and then waited for.
+    let (_, told) = join(copies, item).await;
     // An error here is the end of the connection, of which the subscription hears by itself.
-    result.unwrap_or(false)
+    told.unwrap_or(false)
 }
 
 /// What was handed out and is not yet acknowledged, and the ids of the last that were.
@@ -119,6 +118,11 @@ impl Ledger {
     pub(crate) fn new(window: usize) -> Self {
         let (open, places) = (BTreeMap::new(), HashMap::new());
         Self(Arc::new(Mutex::new(Pages { next: 0, open, places, done: Window::of(window) })))
+    }
+
+    /// Whether the item of this id was acknowledged.
+    pub(crate) fn is_done(&self, id: &str) -> bool {
+        self.pages().done.contains(id)
     }
 
     /// Asks about an id, and opens an entry if it is new.

@@ -1,8 +1,14 @@
 //! What a message's body says.
 
+use lapin::BasicProperties;
 use news::{EnrichedItem, FORM};
 use serde::Deserialize;
 use serde_json::error::Category;
+
+/// The id that a message says it has, if any.
+pub(crate) fn id(properties: &BasicProperties) -> Option<String> {
+    properties.message_id().as_ref().map(ToString::to_string).filter(|id| !id.is_empty())
+}
 
 /// Why a body is no item that this program understands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +65,7 @@ mod tests {
         for (body, expected) in [
             ("", "EOF while parsing a value at line 1 column 0"),
             ("Profit warning", "expected value at line 1 column 1"),
-            ("{\"version\": 1, \"id\": \"a\"}", "missing field `thread` at line 1 column 25"),
+            ("{\"version\": 1, \"id\": \"a\"}", "missing field `sentiment` at line 1 column 25"),
             ("{\"version\": \"Profit warning\"}", "a member is not what the contract says"),
             ("[\"Profit warning\"]", "a member is not what the contract says"),
         ] {

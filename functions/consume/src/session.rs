@@ -8,8 +8,8 @@ use crate::{
 use lapin::{
     Channel, Connection, Consumer, ErrorKind,
     options::{
-        BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-        QueueDeleteOptions,
+        BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, QueueBindOptions,
+        QueueDeclareOptions, QueueDeleteOptions,
     },
     protocol::{AMQPErrorKind, AMQPSoftError},
     types::FieldTable,
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const EXCHANGE_PAUSE: Duration = Duration::from_secs(2);
 
 /// How long a clean end may take.
-const FAREWELL: Duration = Duration::from_secs(5);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A connection that consumes.
 pub(crate) struct Session {
@@ -64,6 +64,11 @@ impl Session {
         let consumer = consume(&channel, subscribe, &queue).await?;
         let (existed, waiting) = (waiting.is_some(), waiting.unwrap_or(0));
         Ok(Self { connection, channel, consumer, queue, waiting, existed })
+    }
+
+    /// Takes no more messages; what the broker had sent before is still here.
+    pub(crate) async fn cancel(&self) -> lapin::Result<()> {
+        self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await
     }
 
     /// Ends it: what was acknowledged is, everything else goes back to the queue.

@@ -5,7 +5,7 @@ use crate::{
     broker::said,
     delivery::{Ledger, Seen},
     message::{self, NotAnItem},
-    session::{OpenError, Session, delete},
+    session::{FAREWELL, OpenError, Session, delete},
 };
 use futures_util::{Stream, StreamExt};
 use lapin::{
@@ -298,6 +298,9 @@ impl Work {
                 end = self.pump(&mut session) => end,
             };
             self.state.connected.store(false, Ordering::Relaxed);
+            if !matches!(end, End::Lost(_)) {
+                self.settle(&mut session).await;
+            }
             session.close().await;
             match end {
                 End::Unheard => return,
@@ -364,33 +367,39 @@ impl Work {
         self.state.connected.store(true, Ordering::Relaxed);
     }
 
-    /// One attempt. Credentials that are refused are read again, once.
+    /// One attempt, with the credentials of the last one; the cause if another may succeed.
     async fn attempt(&mut self) -> Result<Result<Session, String>, SubscribeError> {
-        let known = match self.login.take() {
+        let login = match self.login.take() {
             Some(login) => login,
             None => self.subscribe.credentials.read().await?,
         };
-        let first = self.sessions == 0;
-        let (login, opened) = match Session::open(&self.subscribe, &known, first).await {
-            Err(OpenError::Login) if self.subscribe.credentials.can_change() => {
-                tracing::info!("The broker refuses the credentials; reading them again.");
-                let renewed = self.subscribe.credentials.read().await?;
-                let opened = Session::open(&self.subscribe, &renewed, first).await;
-                (renewed, opened)
-            }
-            opened => (known, opened),
+        let opened = Session::open(&self.subscribe, &login, self.sessions == 0).await;
+        let (login, opened) = match opened {
+            Err(OpenError::Login) if self.subscribe.credentials.can_change() => self.renewed(login).await?,
+            opened => (login, opened),
         };
-        match opened {
-            Ok(session) => {
-                self.login = Some(login);
-                Ok(Ok(session))
+        let opened = match opened {
+            Ok(session) => Ok(session),
+            Err(OpenError::Later(cause)) => Err(cause),
+            Err(OpenError::Login) => return Err(self.subscribe.login_refused(&login)),
+            Err(OpenError::Final(error)) => return Err(error),
+        };
+        self.login = Some(login);
+        Ok(opened)
+    }
+
+    /// Another attempt, once, with credentials that are read again.
+    async fn renewed(&self, refused: Login) -> Result<(Login, Result<Session, OpenError>), SubscribeError> {
+        tracing::info!("The broker refuses the credentials; reading them again.");
+        let first = self.sessions == 0;
+        match self.subscribe.credentials.read().await {
+            Ok(login) => {
+                let opened = Session::open(&self.subscribe, &login, first).await;
+                Ok((login, opened))
             }
-            Err(OpenError::Later(cause)) => {
-                self.login = Some(login);
-                Ok(Err(cause))
-            }
-            Err(OpenError::Login) => Err(self.subscribe.login_refused(&login)),
-            Err(OpenError::Final(error)) => Err(error),
+            Err(error) if first => Err(error.into()),
+            // They were there once: whoever keeps them is away, not the credentials.
+            Err(error) => Ok((refused, Err(OpenError::Later(error.to_string())))),
         }
     }
 
@@ -414,7 +423,7 @@ impl Work {
 
     /// What is to be handed out of a message, if anything.
     async fn take(&self, message: Message) -> Result<Option<Delivery>, SubscribeError> {
-        let named = message.properties.message_id().as_ref().map(ToString::to_string).filter(|id| !id.is_empty());
+        let named = message::id(&message.properties);
         let item = match message::read(&message.data) {
             Ok(item) => item,
             Err(NotAnItem::Newer(form)) => {
@@ -434,6 +443,22 @@ impl Work {
         self.state.duplicates.fetch_add(1, Ordering::Relaxed);
         tracing::debug!(message_id = id, redelivered = message.redelivered, "Came before.");
         Ok(None)
+    }
+
+    /// Acknowledges repeats that are here already of items that are done with, so that nobody gets them once more.
+    async fn settle(&self, session: &mut Session) {
+        let settling = async {
+            session.cancel().await?;
+            while let Some(message) = session.consumer.next().await {
+                let message = message?;
+                if message::id(&message.properties).is_some_and(|id| self.ledger.is_done(&id)) {
+                    message.acker.ack(BasicAckOptions::default()).await?;
+                }
+            }
+            Ok::<_, lapin::Error>(())
+        };
+        // Whatever goes wrong here goes wrong with the goodbye too.
+        let _ = tokio::time::timeout(FAREWELL, settling).await;
     }
 
     async fn set_aside(&self, message: &Message, id: Option<String>, reason: &str) {

@@ -37,6 +37,7 @@ impl Console {
                 return;
             }
             let columns = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+            status.clear();
             status.text = text.chars().take(columns.saturating_sub(1)).collect();
             status.draw();
         });
@@ -45,6 +46,11 @@ impl Console {
     /// Takes the status away, for what is written on the same terminal.
     pub(crate) fn make_room(&self) {
         self.with(|status| status.clear());
+    }
+
+    /// Shows it once more, after what was written.
+    pub(crate) fn show_again(&self) {
+        self.with(|status| status.draw());
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Status) -> T) -> T {
@@ -77,7 +83,7 @@ impl Status {
     }
 
     fn draw(&self) {
-        if self.possible {
+        if self.possible && !self.text.is_empty() {
             let _ = write!(io::stderr(), "\r\x1b[K{}", self.text);
         }
     }

@@ -8,7 +8,7 @@ use super::{
     options::Color,
     task::{Environment, Task, task},
 };
-use crate::{Counts, Delivery, Subscribe, SubscribeError, Subscription};
+use crate::{Counts, Delivery, Subscribe, SubscribeError, Subscription, session::FAREWELL};
 use clap::{CommandFactory, error::ErrorKind};
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ use tokio::{
     io::{AsyncWriteExt, Stdout},
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
-    time::Instant,
+    time::{Instant, MissedTickBehavior},
 };
 
 /// How many items are written at once, at most. All that wait are, so that a line is never held back for others.
@@ -172,6 +172,7 @@ impl Printer {
     /// what was acknowledged was.
     async fn print(&mut self, subscription: &mut Subscription) -> End {
         let mut clock = tokio::time::interval(Duration::from_secs(1));
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while self.left != Some(0) {
             let most = self.left.map_or(BATCH, |left| usize::try_from(left).unwrap_or(BATCH).min(BATCH));
             let (mut batch, failure) = tokio::select! {
@@ -218,16 +219,20 @@ impl Printer {
             self.console.make_room();
         }
         self.stdout.write_all(&lines).await?;
-        self.stdout.flush().await
+        self.stdout.flush().await?;
+        self.console.show_again();
+        Ok(())
     }
 
     async fn acknowledge(&mut self, last: Delivery) {
+        let mut acknowledged = std::pin::pin!(last.ack_through());
         tokio::select! {
             biased;
-            _ = last.ack_through() => (),
-            // It is on its way; whether it arrives shows when the connection is closed.
+            _ = &mut acknowledged => return,
             () = self.stop.asked() => (),
         }
+        // A broker that does not even read does not keep us from ending.
+        let _ = tokio::time::timeout(FAREWELL, acknowledged).await;
     }
 
     fn count(&mut self, items: usize) {

@@ -3,6 +3,8 @@
 use super::Options;
 use crate::{Broker, Credentials, Login, Queue, Subscribe};
 use anyhow::{Context, anyhow, bail, ensure};
+use aws_config::retry::RetryConfig;
+use aws_sdk_secretsmanager::Client;
 use news::routing;
 use std::time::Duration;
 
@@ -82,8 +84,7 @@ async fn credentials(options: &Options, broker: &Broker, environment: &Environme
         return Ok(Credentials::File { username: username()?, path });
     }
     if let Some(id) = options.secret.clone() {
-        let config = runtime::aws::configuration(Duration::from_secs(5), Duration::from_secs(10)).await;
-        return Ok(Credentials::Secret { client: aws_sdk_secretsmanager::Client::new(&config), id });
+        return Ok(Credentials::Secret { client: secrets_manager().await, id });
     }
     if let Some(password) = environment.get("NEWSLOOM_BROKER_PASSWORD") {
         return Ok(Credentials::Fixed(Login { username: username()?, password }));
@@ -95,6 +96,12 @@ async fn credentials(options: &Options, broker: &Broker, environment: &Environme
         }
         (None, None) => Ok(Credentials::Fixed(Login { username: "guest".into(), password: "guest".into() })),
     }
+}
+
+async fn secrets_manager() -> Client {
+    let config = runtime::aws::configuration(Duration::from_secs(5), Duration::from_secs(10)).await;
+    // Unlike a function nobody calls again, and there is time.
+    Client::new(&config.into_builder().retry_config(RetryConfig::standard()).build())
 }
 
 fn queue(options: &Options, environment: &Environment) -> anyhow::Result<Queue> {
