@@ -66,7 +66,7 @@ mod tests {
             ("", "EOF while parsing a value at line 1 column 0"),
             ("Profit warning", "expected value at line 1 column 1"),
             ("{\"version\": 1, \"id\": \"a\"}", "missing field `sentiment` at line 1 column 25"),
-            ("{\"version\": \"Profit warning\"}", "a member is not what the contract says"),
+            ("{\"sentiment\": \"Profit warning\"}", "a member is not what the contract says"),
             ("[\"Profit warning\"]", "a member is not what the contract says"),
         ] {
             assert_eq!(read(body.as_bytes()), Err(NotAnItem::Malformed(expected.into())), "{body}");

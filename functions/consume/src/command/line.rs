@@ -184,7 +184,9 @@ mod tests {
         let mut rude = items[0].clone();
         rude.item.headline = "one\ntwo \u{1b}[2J\u{9b}31m\tthree \u{202e}four".into();
         rude.item.provider = "A\u{7}B".into();
-        items.extend([correction, rude]);
+        let mut wide = items[3].clone();
+        wide.item.headline = "決算発表のお知らせ".repeat(3);
+        items.extend([correction, rude, wide]);
         items
     }
 

@@ -11,8 +11,9 @@ use std::{path::PathBuf, time::Duration};
 /// case: a * is one word, a # any number of words. The sentiment is positive, neutral, negative or unjudged. Without a
 /// PATTERN everything comes.
 ///
-/// Items wait in a queue while nobody subscribes. Without --queue it is one for you, this machine and these patterns,
-/// which keeps the last 1 000 000 items and goes 7 days after you last subscribed. With --tail nothing is kept.
+/// Items wait in a queue while nobody subscribes. Without --queue it is yours, consume.<user>@<host>:<patterns>: it
+/// keeps the last 1 000 000 items, and the broker removes it 7 days after you last subscribed. With --tail nothing is
+/// kept.
 ///
 /// An item leaves the queue after its line was written: one that was not written comes next time, and after a crash some
 /// may come twice.
@@ -45,11 +46,11 @@ pub struct Options {
     ///
     /// The secret is {"username": …, "password": …}, as the stack makes it. Region and AWS credentials come from where
     /// the AWS CLI has them. It is read again when the broker refuses what it said.
-    #[arg(long, value_name = "NAME", env = "NEWSLOOM_BROKER_SECRET", help_heading = "Broker")]
+    #[arg(long, value_name = "NAME", env = "NEWSLOOM_BROKER_SECRET", hide_env_values = true, help_heading = "Broker")]
     pub(crate) secret: Option<String>,
 
     /// Trust the certificates in this PEM file, beside the system's
-    #[arg(long, value_name = "FILE", env = "NEWSLOOM_BROKER_CA", help_heading = "Broker")]
+    #[arg(long, value_name = "FILE", env = "NEWSLOOM_BROKER_CA", hide_env_values = true, help_heading = "Broker")]
     pub(crate) ca: Option<PathBuf>,
 
     /// The exchange that publish sends to
@@ -67,11 +68,11 @@ pub struct Options {
     #[arg(long, help_heading = "Queue")]
     pub(crate) tail: bool,
 
-    /// Keep at most N items, then drop the oldest [default: no limit for --queue, else as above]
+    /// Keep at most N items, then drop the oldest [default: 1000000; none with --queue, 100000 with --tail]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Queue")]
     pub(crate) max_length: Option<u32>,
 
-    /// Remove the queue when nobody subscribed for so long, 12h or 7d [default: never for --queue, else as above]
+    /// Remove the queue when nobody subscribed for so long, 12h or 7d [default: 7d; never with --queue]
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "tail", help_heading = "Queue")]
     pub(crate) expires: Option<Duration>,
 
@@ -112,17 +113,20 @@ pub struct Options {
     pub(crate) quiet: bool,
 }
 
+/// Lines of at most 80 columns: clap wraps longer ones without regard to their indentation.
 const EXAMPLES: &str = "\
 Examples:
   All news from now on, as it comes:
     consume --tail
 
-  Bad news in English, and all that one provider says, with what came since the last time:
+  Bad news in English, and all of one provider, with what came since last time:
     consume 'en.negative.*' '*.*.rtrs'
 
-  From the broker of a stack, whose password is in Secrets Manager:
-    cd synth-out/terraform
-    consume --url \"$(terraform output -raw BrokerUrl)\" --secret \"$(terraform output -raw BrokerSecret)\"
+  A broker whose password is in Secrets Manager, as the stack makes it:
+    cd synth-out
+    export NEWSLOOM_BROKER_URL=$(terraform output -raw BrokerUrl)
+    export NEWSLOOM_BROKER_SECRET=$(terraform output -raw BrokerSecret)
+    consume
 
   A worker; start as many as it takes, each item goes to one of them:
     consume --queue archive --json >> archive.jsonl
@@ -131,17 +135,24 @@ Examples:
     consume -n 100 --json | jq -r .headline
 
 Columns:
-  When it was published (UTC), how old it was when printed, language, sentiment with its score or why there is none,
-  provider, headline. ALERT is a headline before its story, CORRECTED puts an earlier item right, CANCELED takes its
+  When it was published (UTC), how old it was when printed, language, sentiment
+  with its score or why there is none, provider, headline. ALERT is a headline
+  before its story, CORRECTED puts an earlier item right, CANCELED takes its
   story back.
 
 Signals:
-  Ctrl-C and SIGTERM end it after the current lines; what was not printed stays in the queue. A second one ends it at once.
+  Ctrl-C and SIGTERM end it after the lines that it is writing; what was not
+  written stays in the queue. A second one ends it at once.
+
+Environment:
+  NEWSLOOM_BROKER_PASSWORD  the password of the user in the URL
+  NO_COLOR                  no colours, unless --color=always
+  AWS_REGION, AWS_PROFILE…  for --secret, as the AWS CLI has them
 
 Exit codes:
-  0  ended as asked: a signal, --count, or whoever reads the output went away
-  1  an error, which is on standard error
-  2  the command line makes no sense
+  0    ended as asked: by a signal, by --count, or nobody read the output any more
+  1    an error, which is on standard error
+  2    the command line makes no sense
   130  ended at once, by a second signal";
 
 /// When to use colours.
@@ -170,6 +181,16 @@ mod tests {
     #[test]
     fn command_line_is_sound() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn help_is_what_a_person_reads_first() {
+        let help = Options::command().term_width(100).render_long_help().to_string();
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../snapshots"));
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!("consume_help", help));
     }
 
     #[test]
