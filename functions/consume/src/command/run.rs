@@ -162,7 +162,9 @@ impl Printer {
                 0
             }
             End::Failed(cause) => {
-                self.sum_up(counts);
+                if self.printed > 0 || counts != Counts::default() {
+                    self.sum_up(counts);
+                }
                 fail(&cause)
             }
         }
@@ -203,8 +205,9 @@ impl Printer {
     }
 
     async fn write(&mut self, batch: &[Delivery]) -> io::Result<()> {
-        let columns = self.is_terminal.then(|| terminal_size::terminal_size_of(io::stdout())).flatten();
-        self.look.columns = columns.map(|(width, _)| width.0.into());
+        // Each time: terminals are made wider. One that doesn't know its width breaks lines by itself.
+        let columns = || terminal_size::terminal_size_of(io::stdout()).map_or(usize::MAX, |(width, _)| width.0.into());
+        self.look.columns = self.is_terminal.then(columns);
         let now = Timestamp::now();
         let mut lines = Vec::new();
         for delivery in batch {
@@ -244,13 +247,13 @@ impl Printer {
         }
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "nobody sees more than 2^53 items in ten seconds")]
     fn show_status(&mut self, subscription: &Subscription) {
         let (span, now) = (Duration::from_secs(10), Instant::now());
         self.recent.retain(|(time, _)| now.duration_since(*time) < span);
-        let rate = self.recent.iter().map(|(_, items)| items).sum::<u64>() / span.as_secs();
-        let counts = subscription.counts();
-        let connection = if subscription.is_connected() { "" } else { ", not connected" };
-        let text = format!("{}, {rate}/s{connection}", tally(self.printed, counts));
+        let rate = self.recent.iter().map(|(_, items)| items).sum::<u64>() as f64 / span.as_secs_f64();
+        let connection = if subscription.is_connected() { "" } else { ", connecting" };
+        let text = format!("{}, {rate:.1}/s{connection}", tally(self.printed, subscription.counts()));
         self.console.show(&text);
     }
 
@@ -302,6 +305,7 @@ fn unwritten(error: &io::Error) -> String {
 /// An error with what can be done about it.
 fn explained(error: &SubscribeError) -> String {
     let advice = match error {
+        SubscribeError::Certificate { cause, .. } if !cause.contains("certificate") => "; is this its port for TLS?",
         SubscribeError::Certificate { .. } => "; --ca names a file with the certificate to trust",
         SubscribeError::QueueDiffers { .. } => {
             "; take another --queue, give --max-length and --expires as they were, or remove it with --delete"

@@ -43,8 +43,10 @@ impl Environment {
         (self.variable)(name)
     }
 
-    fn user(&self) -> String {
-        ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| self.get(name)).unwrap_or_else(|| "somebody".into())
+    /// `ada@desk-7`; the host alone where there is no name, as in containers.
+    fn owner(&self) -> String {
+        let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| self.get(name));
+        user.map_or_else(|| self.host.clone(), |user| format!("{user}@{}", self.host))
     }
 }
 
@@ -121,9 +123,9 @@ fn queue(options: &Options, environment: &Environment) -> anyhow::Result<Queue> 
 
 /// A queue for this user, here, and these patterns: as it belongs to them it never has others.
 fn own_name(options: &Options, environment: &Environment) -> String {
-    let (user, host, patterns) = (environment.user(), &environment.host, options.patterns.join(","));
+    let (owner, patterns) = (environment.owner(), options.patterns.join(","));
     let exchange = if options.exchange == routing::EXCHANGE { String::new() } else { format!("/{}", options.exchange) };
-    format!("consume.{user}@{host}{exchange}:{patterns}")
+    format!("consume.{owner}{exchange}:{patterns}")
 }
 
 fn check_patterns(options: &Options) -> anyhow::Result<()> {
