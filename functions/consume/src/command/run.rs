@@ -83,6 +83,7 @@ fn stop_signal() -> io::Result<Stop> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::spawn(async move {
         either(&mut interrupt, &mut terminate).await;
+        tracing::debug!("Stopping; a second signal ends it at once.");
         let _ = sender.send(true);
         either(&mut interrupt, &mut terminate).await;
         std::process::exit(ENDED_AT_ONCE);
@@ -103,7 +104,7 @@ impl Stop {
     /// Comes back when it was asked to stop; at once from then on.
     async fn asked(&mut self) {
         if self.0.wait_for(|asked| *asked).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

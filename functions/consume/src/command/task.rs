@@ -12,7 +12,7 @@ use std::time::Duration;
 const DEFAULT_MAX_LENGTH: u32 = 1_000_000;
 
 /// How long such a queue outlives its last subscriber: a week.
-const DEFAULT_EXPIRES: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const DEFAULT_EXPIRES: Duration = Duration::from_hours(7 * 24);
 
 /// How much waits for a slow subscriber with `--tail`.
 const TAIL_MAX_LENGTH: u32 = 100_000;
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn queue_without_a_name_is_bounded_and_one_with_a_name_is_as_asked() {
         let queue = |arguments: &[&str]| queue(&options(arguments), &environment()).unwrap();
-        let week = Duration::from_secs(604_800);
+        let week = DEFAULT_EXPIRES;
         assert_eq!(queue(&[]), Queue::durable("consume.ada@desk-7:#").max_length(1_000_000).expires(week));
         assert_eq!(queue(&["--queue", "a"]), Queue::durable("a"));
         assert_eq!(queue(&["--queue", "a", "--max-length", "5"]), Queue::durable("a").max_length(5));

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 /// How long anything may take, on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A virtual host with the exchange as publish makes it, and a connection to publish on.
 pub(crate) struct Desk {
@@ -80,11 +80,7 @@ impl Desk {
 
     /// A process that subscribes here, as the broker's administrator.
     pub(crate) fn consume(&self, arguments: &[&str]) -> Consume {
-        self.consume_from(&self.broker.url(&self.vhost), arguments)
-    }
-
-    pub(crate) fn consume_from(&self, url: &str, arguments: &[&str]) -> Consume {
-        Consume::start(&[("NEWSLOOM_BROKER_URL", url)], arguments)
+        Consume::of(&self.broker.url(&self.vhost), arguments)
     }
 
     pub(crate) async fn depth(&self, queue: &str) -> usize {
@@ -145,6 +141,11 @@ pub(crate) struct Ended {
 }
 
 impl Consume {
+    /// Of a broker.
+    pub(crate) fn of(url: &str, arguments: &[&str]) -> Self {
+        Self::start(&[("NEWSLOOM_BROKER_URL", url)], arguments)
+    }
+
     pub(crate) fn start(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_consume"));
         // Nothing of the developer's own.
