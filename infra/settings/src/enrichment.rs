@@ -40,7 +40,7 @@ impl Default for Enrichment {
             function: Function::default(),
             trigger: Trigger::default(),
             headlines_per_request: 16,
-            requests_in_flight: 4,
+            requests_in_flight: 8,
             request_timeout_ms: 10_000,
             writes_in_flight: 16,
             quarantine_days: 14,
