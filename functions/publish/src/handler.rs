@@ -1,0 +1,153 @@
+//! Lambda's event in, its answer out.
+
+use crate::{
+    Broker, Limits, Report,
+    message::Message,
+    publish,
+    record::{Change, Record, Refused},
+};
+use aws_lambda_events::streams::DynamoDbEventResponse;
+use jiff::Timestamp;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
+use news::metrics::{AGE, AGE_BY_LANGUAGE, PUBLISHED, QUARANTINED, UNCONFIRMED};
+use runtime::{
+    Budget,
+    emf::Metrics,
+    events::{Batch, dynamodb_response},
+};
+use std::{io::Write, time::Duration};
+
+/// What it takes to answer, kept from an invocation's time.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// The function: what is the same for all its invocations.
+#[derive(Debug)]
+pub struct Handler<B> {
+    broker: B,
+    limits: Limits,
+    pipeline: String,
+}
+
+/// A record has to come again, and has no sequence number to say so with: all of the batch comes again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "record {position} of the batch could not be published and has no sequence number, so all of the batch comes again"
+)]
+pub struct Unnumbered {
+    /// Where it is in the batch, from 0.
+    pub position: usize,
+}
+
+impl From<Unnumbered> for Diagnostic {
+    fn from(error: Unnumbered) -> Self {
+        Self { error_type: "Unnumbered".into(), error_message: error.to_string() }
+    }
+}
+
+impl<B: Broker> Handler<B> {
+    /// A function that publishes to a broker. `pipeline` is the environment's name, for the metrics.
+    pub fn new(broker: B, limits: Limits, pipeline: impl Into<String>) -> Self {
+        Self { broker, limits, pipeline: pipeline.into() }
+    }
+
+    /// Publishes a batch of changes. Every new item of it is confirmed by the broker, or the answer names the earliest that
+    /// isn't, so that it comes again and all later ones with it.
+    ///
+    /// Metrics are written to `out`.
+    ///
+    /// # Errors
+    ///
+    /// A record has to come again that can't be named.
+    pub async fn handle(
+        &mut self,
+        event: LambdaEvent<Batch>,
+        out: &mut impl Write,
+    ) -> Result<DynamoDbEventResponse, Unnumbered> {
+        let LambdaEvent { payload: batch, context } = event;
+        let budget = Budget::until(context.deadline, RESERVE);
+        let Read { messages, numbers, refused } = read(&batch, context.xray_trace_id.as_deref());
+        let report = publish(messages, &mut self.broker, self.limits, budget).await;
+        self.tell(&report, numbers.len(), refused);
+        self.measure(&report, refused, &context, out);
+        match report.first_failure() {
+            None => Ok(dynamodb_response(None)),
+            Some(position) => match &numbers[position] {
+                Some(number) => Ok(dynamodb_response(Some(number.clone()))),
+                None => Err(Unnumbered { position }),
+            },
+        }
+    }
+
+    fn tell(&self, report: &Report, records: usize, refused: usize) {
+        for (message, cause) in &report.failed {
+            tracing::warn!(item = message.id, %cause, "Not published, comes again.");
+        }
+        tracing::info!(
+            records,
+            published = report.confirmed.len() - refused_among(&report.confirmed),
+            unconfirmed = report.unconfirmed(),
+            refused,
+            "Batch is done."
+        );
+    }
+
+    fn measure(&self, report: &Report, refused: usize, context: &Context, out: &mut impl Write) {
+        let mut metrics = Metrics::of(&self.pipeline);
+        let published = report.confirmed.len() - refused_among(&report.confirmed);
+        for (metric, count) in [(PUBLISHED, published), (UNCONFIRMED, report.unconfirmed()), (QUARANTINED, refused)] {
+            metrics.add(metric, &[], f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+        }
+        for (message, at) in &report.confirmed {
+            let Some(published) = message.published else { continue };
+            let age = age(published, *at);
+            metrics.add(AGE, &[], age);
+            metrics.add(AGE_BY_LANGUAGE, &[&message.language], age);
+        }
+        // Nothing to be done about it, and the batch is what it is.
+        if let Err(error) = metrics.write(Timestamp::now(), &[("requestId", &context.request_id)], out) {
+            tracing::warn!(%error, "Metrics could not be written.");
+        }
+    }
+}
+
+/// A batch that was read.
+struct Read {
+    messages: Vec<Message>,
+    /// Each record's sequence number.
+    numbers: Vec<Option<String>>,
+    /// How many of the messages are rows that will never be published.
+    refused: usize,
+}
+
+fn read(batch: &Batch, trace: Option<&str>) -> Read {
+    let mut read = Read { messages: Vec::new(), numbers: Vec::new(), refused: 0 };
+    for (position, record) in batch.records.iter().enumerate() {
+        let Record { number, change } = Record::read(record);
+        match change {
+            Change::New(item) => read.messages.push(Message::new(position, &item, trace)),
+            Change::Ignored => (),
+            Change::Refused(refused) => {
+                read.refused += 1;
+                report_refused(&refused, number.as_deref());
+                read.messages.push(Message::refused(position, refused, number.as_deref()));
+            }
+        }
+        read.numbers.push(number);
+    }
+    read
+}
+
+fn report_refused(refused: &Refused, number: Option<&str>) {
+    let Refused { reason, key, .. } = refused;
+    tracing::error!(key, number, reason, "Row can never be published; it goes to the queue of the unrouted.");
+}
+
+fn refused_among(confirmed: &[(Message, Timestamp)]) -> usize {
+    confirmed.iter().filter(|(message, _)| message.published.is_none()).count()
+}
+
+/// Milliseconds; nothing if the provider's clock is ahead of ours.
+fn age(published: Timestamp, confirmed: Timestamp) -> f64 {
+    let age = confirmed.as_millisecond().saturating_sub(published.as_millisecond());
+    f64::from(u32::try_from(age.max(0)).unwrap_or(u32::MAX))
+}
