@@ -1,6 +1,11 @@
 //! The broker's credentials, from Secrets Manager.
 
-use aws_sdk_secretsmanager::{Client, error::DisplayErrorContext};
+use crate::broker::with_causes;
+use aws_sdk_secretsmanager::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::get_secret_value::GetSecretValueError,
+};
 use serde::Deserialize;
 use std::{fmt, future::Future};
 
@@ -65,12 +70,21 @@ impl Secret {
 impl Credentials for Secret {
     async fn login(&self) -> Result<Login, CredentialsError> {
         let asked = self.client.get_secret_value().secret_id(&self.id).send().await;
-        let answer = asked.map_err(|error| CredentialsError::Denied {
-            secret: self.id.clone(),
-            why: DisplayErrorContext(error).to_string(),
-        })?;
+        let answer = asked.map_err(|error| CredentialsError::Denied { secret: self.id.clone(), why: why(&error) })?;
         read(answer.secret_string().unwrap_or_default())
             .ok_or_else(|| CredentialsError::Malformed { secret: self.id.clone() })
+    }
+}
+
+// Never its `Debug`, nor what a parser says: an answer that could not be read may be in it.
+fn why(error: &SdkError<GetSecretValueError>) -> String {
+    match error {
+        SdkError::ServiceError(refused) => {
+            let refused = refused.err();
+            format!("{}, {}", refused.code().unwrap_or("unknown"), refused.message().unwrap_or("no reason given"))
+        }
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => with_causes(error),
+        other => other.to_string(),
     }
 }
 

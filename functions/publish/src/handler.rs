@@ -151,3 +151,84 @@ fn age(published: Timestamp, confirmed: Timestamp) -> f64 {
     let age = confirmed.as_millisecond().saturating_sub(published.as_millisecond());
     f64::from(u32::try_from(age.max(0)).unwrap_or(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        publish::tests::{Answer, Fake},
+        record::tests::{article, insertion},
+    };
+    use serde_json::{Value, json};
+
+    const LIMITS: Limits = Limits { in_flight: 10, confirm: Duration::from_secs(1) };
+
+    /// The answer, and the metrics by name.
+    async fn invoke(broker: Fake, records: Vec<Value>) -> (Result<Value, Unnumbered>, Value) {
+        let batch = serde_json::from_value(json!({ "Records": records })).unwrap();
+        let mut context = Context::default();
+        context.deadline = u64::try_from(Timestamp::now().as_millisecond()).unwrap() + 60_000;
+        let mut out = Vec::new();
+        let mut handler = Handler::new(broker, LIMITS, "news");
+        let answer = handler.handle(LambdaEvent::new(batch, context), &mut out).await;
+        let metrics = String::from_utf8(out).unwrap().lines().next().map_or(Value::Null, |line| line.parse().unwrap());
+        (answer.map(|answer| serde_json::to_value(answer).unwrap()), metrics)
+    }
+
+    fn story(number: &str, story: &str) -> Value {
+        let mut item = article();
+        item.item.thread = story.into();
+        item.item.id = format!("{story}{number}");
+        insertion(number, &item)
+    }
+
+    fn again(number: &str) -> Value {
+        json!({ "batchItemFailures": [{ "itemIdentifier": number }] })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn batch_that_is_confirmed_is_done() {
+        let mut changed = story("12", "a");
+        changed["eventName"] = "MODIFY".into();
+        let (answer, metrics) = invoke(Fake::default(), vec![story("11", "a"), changed, story("13", "b")]).await;
+        assert_eq!(answer, Ok(json!({ "batchItemFailures": [] })));
+        assert_eq!([&metrics["Published"], &metrics["Unconfirmed"], &metrics["Quarantined"]], [2, 0, 0]);
+        assert_eq!(metrics["Age"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answer_names_the_earliest_by_arrival_and_no_number_is_compared() {
+        let broker = Fake::answering(&[Answer::Ack, Answer::Nack, Answer::Ack, Answer::Nack]);
+        let records = vec![story("900", "a"), story("1000", "b"), story("5", "c"), story("6", "d")];
+        let (answer, metrics) = invoke(broker, records).await;
+        assert_eq!(answer, Ok(again("1000")));
+        assert_eq!([&metrics["Published"], &metrics["Unconfirmed"]], [2, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_row_is_counted_and_kept() {
+        let mut odd = story("11", "a");
+        odd["dynamodb"]["NewImage"] = json!({ "article_id": { "S": "x" } });
+        let (answer, metrics) = invoke(Fake::default(), vec![odd.clone(), story("12", "b")]).await;
+        assert_eq!(answer, Ok(json!({ "batchItemFailures": [] })));
+        assert_eq!([&metrics["Published"], &metrics["Quarantined"]], [1, 1]);
+        let (answer, _) = invoke(Fake::answering(&[Answer::Nack]), vec![odd]).await;
+        assert_eq!(answer, Ok(again("11")), "until it is kept it comes again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failure_without_a_number_fails_the_batch_by_name() {
+        let mut unnumbered = story("11", "a");
+        unnumbered["dynamodb"]["SequenceNumber"] = "".into();
+        let (answer, _) = invoke(Fake { away: 1, ..Fake::default() }, vec![unnumbered]).await;
+        let diagnostic = Diagnostic::from(answer.unwrap_err());
+        assert_eq!(diagnostic.error_type, "Unnumbered");
+        assert!(diagnostic.error_message.starts_with("record 0 of the batch"));
+    }
+
+    #[test]
+    fn provider_whose_clock_is_ahead_has_items_of_no_age() {
+        let at = |second| Timestamp::new(second, 0).unwrap();
+        assert_eq!([age(at(10), at(12)), age(at(12), at(10))], [2000.0, 0.0]);
+    }
+}

@@ -7,7 +7,7 @@ use crate::message::Message;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use runtime::Budget;
-use std::{collections::HashMap, future::Future, time::Duration};
+use std::{cell::Cell, collections::HashMap, future::Future, time::Duration};
 use tokio::time::timeout;
 
 /// A broker that takes messages.
@@ -142,16 +142,29 @@ async fn send<B: Broker>(
         report.left.extend(wave);
         return Vec::new();
     }
-    let broker = &*broker;
-    let outcomes = stream::iter(wave)
+    let (broker, first_failure) = (&*broker, &Cell::new(usize::MAX));
+    let outcomes: Vec<_> = stream::iter(wave)
         .map(|message| async move {
+            if message.position > first_failure.get() {
+                return Sent::NotAtAll(message);
+            }
             let outcome = confirmed(broker, &message, limits, budget).await;
-            (message, outcome, Timestamp::now())
+            if !matches!(outcome, Ok(_) | Err(Failure::Lost(_))) {
+                first_failure.set(first_failure.get().min(message.position));
+            }
+            Sent::Settled(message, outcome, Timestamp::now())
         })
         .buffer_unordered(limits.in_flight)
         .collect()
         .await;
     settle(outcomes, report)
+}
+
+/// What became of a message of a wave.
+enum Sent {
+    Settled(Message, Result<Option<Returned>, Failure>, Timestamp),
+    /// An earlier one had failed by then.
+    NotAtAll(Message),
 }
 
 async fn confirmed<B: Broker>(
@@ -165,14 +178,21 @@ async fn confirmed<B: Broker>(
 }
 
 /// Only when the whole wave has its confirms is it known which came back.
-fn settle(
-    outcomes: Vec<(Message, Result<Option<Returned>, Failure>, Timestamp)>,
-    report: &mut Report,
-) -> Vec<(Message, Failure)> {
-    let returned = outcomes.iter().filter_map(|(_, outcome, _)| outcome.as_ref().ok()?.clone());
+fn settle(outcomes: Vec<Sent>, report: &mut Report) -> Vec<(Message, Failure)> {
+    let returned = outcomes.iter().filter_map(|sent| match sent {
+        Sent::Settled(_, Ok(returned), _) => returned.clone(),
+        _ => None,
+    });
     let returned: HashMap<String, String> = returned.map(|returned| (returned.id, returned.reason)).collect();
     let mut lost = Vec::new();
-    for (message, outcome, at) in outcomes {
+    for sent in outcomes {
+        let (message, outcome, at) = match sent {
+            Sent::Settled(message, outcome, at) => (message, outcome, at),
+            Sent::NotAtAll(message) => {
+                report.left.push(message);
+                continue;
+            }
+        };
         match (outcome, returned.get(&message.id)) {
             (_, Some(reason)) => report.failed.push((message, Failure::Returned(reason.clone()))),
             (Ok(_), None) => report.confirmed.push((message, at)),
@@ -184,4 +204,4 @@ fn settle(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -43,7 +43,7 @@ pub(super) struct Link {
     heard: AtomicI64,
     /// Whether something that was sent is without an answer.
     unanswered: AtomicBool,
-    /// Dropped after the connection had its chance to say good-bye.
+    /// Closes when all else is dropped.
     _socket: OwnedSocket,
 }
 
