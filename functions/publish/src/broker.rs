@@ -107,16 +107,20 @@ impl<C: Credentials> RabbitMq<C> {
         let budget = Budget::of(self.told.connect.min(budget.left()));
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         let mut login_is_new = false;
+        let mut cause = None;
         loop {
             let error = match self.attempt(budget, &mut login_is_new).await {
                 Ok(()) => return Ok(()),
+                // Time was up in mid-attempt; what the one before failed with says more.
+                Err(error @ ConnectError::TimedOut { .. }) => return Err(cause.unwrap_or(error)),
                 Err(error) => error,
             };
             match error {
                 // The password was changed since it was read. A new one that is refused too is somebody's mistake.
                 ConnectError::Refused { .. } if !login_is_new => self.login = None,
                 ConnectError::Refused { .. } => return Err(error),
-                error => backoff.pause(budget).await.map_err(|_| error)?,
+                error if backoff.pause(budget).await.is_err() => return Err(error),
+                error => cause = Some(error),
             }
         }
     }
@@ -132,6 +136,7 @@ impl<C: Credentials> RabbitMq<C> {
             }
         };
         let link = budget.run(Link::open(&self.told, login)).await.map_err(timed_out)??;
+        tracing::info!(address = %self.told.address, heartbeat_seconds = link.heartbeat(), "Connected to the broker.");
         self.link = Some(link);
         Ok(())
     }

@@ -65,10 +65,11 @@ impl<B: Broker> Handler<B> {
     ) -> Result<DynamoDbEventResponse, Unnumbered> {
         let LambdaEvent { payload: batch, context } = event;
         let budget = Budget::until(context.deadline, RESERVE);
-        let Read { messages, numbers, refused } = read(&batch, context.xray_trace_id.as_deref());
+        let Read { messages, numbers } = read(&batch, context.xray_trace_id.as_deref());
         let report = publish(messages, &mut self.broker, self.limits, budget).await;
-        self.tell(&report, numbers.len(), refused);
-        self.measure(&report, refused, &context, out);
+        let counts = Counts::of(&report);
+        tell(&report, &counts, numbers.len());
+        self.measure(&report, &counts, &context, out);
         match report.first_failure() {
             None => Ok(dynamodb_response(None)),
             Some(position) => match &numbers[position] {
@@ -78,23 +79,10 @@ impl<B: Broker> Handler<B> {
         }
     }
 
-    fn tell(&self, report: &Report, records: usize, refused: usize) {
-        for (message, cause) in &report.failed {
-            tracing::warn!(item = message.id, %cause, "Not published, comes again.");
-        }
-        tracing::info!(
-            records,
-            published = report.confirmed.len() - refused_among(&report.confirmed),
-            unconfirmed = report.unconfirmed(),
-            refused,
-            "Batch is done."
-        );
-    }
-
-    fn measure(&self, report: &Report, refused: usize, context: &Context, out: &mut impl Write) {
+    fn measure(&self, report: &Report, counts: &Counts, context: &Context, out: &mut impl Write) {
         let mut metrics = Metrics::of(&self.pipeline);
-        let published = report.confirmed.len() - refused_among(&report.confirmed);
-        for (metric, count) in [(PUBLISHED, published), (UNCONFIRMED, report.unconfirmed()), (QUARANTINED, refused)] {
+        let Counts { published, kept, unconfirmed } = *counts;
+        for (metric, count) in [(PUBLISHED, published), (UNCONFIRMED, unconfirmed), (QUARANTINED, kept)] {
             metrics.add(metric, &[], f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         }
         for (message, at) in &report.confirmed {
@@ -110,25 +98,47 @@ impl<B: Broker> Handler<B> {
     }
 }
 
+/// How many became what.
+struct Counts {
+    /// Items that the broker has.
+    published: usize,
+    /// Rows that will never be items, and that the broker keeps.
+    kept: usize,
+    /// What comes again.
+    unconfirmed: usize,
+}
+
+impl Counts {
+    fn of(report: &Report) -> Self {
+        let kept = report.confirmed.iter().filter(|(message, _)| message.published.is_none()).count();
+        Self { published: report.confirmed.len() - kept, kept, unconfirmed: report.unconfirmed() }
+    }
+}
+
+fn tell(report: &Report, counts: &Counts, records: usize) {
+    for (message, cause) in &report.failed {
+        tracing::warn!(item = message.id, %cause, "Not published, comes again.");
+    }
+    let Counts { published, kept, unconfirmed } = *counts;
+    tracing::info!(records, published, refused = kept, unconfirmed, "Batch is done.");
+}
+
 /// A batch that was read.
 struct Read {
     messages: Vec<Message>,
     /// Each record's sequence number.
     numbers: Vec<Option<String>>,
-    /// How many of the messages are rows that will never be published.
-    refused: usize,
 }
 
 fn read(batch: &Batch, trace: Option<&str>) -> Read {
-    let mut read = Read { messages: Vec::new(), numbers: Vec::new(), refused: 0 };
+    let mut read = Read { messages: Vec::new(), numbers: Vec::new() };
     for (position, record) in batch.records.iter().enumerate() {
         let Record { number, change } = Record::read(record);
         match change {
             Change::New(item) => read.messages.push(Message::new(position, &item, trace)),
             Change::Ignored => (),
             Change::Refused(refused) => {
-                read.refused += 1;
-                report_refused(&refused, number.as_deref());
+                warn_of(&refused, number.as_deref());
                 read.messages.push(Message::refused(position, refused, number.as_deref()));
             }
         }
@@ -137,13 +147,9 @@ fn read(batch: &Batch, trace: Option<&str>) -> Read {
     read
 }
 
-fn report_refused(refused: &Refused, number: Option<&str>) {
+fn warn_of(refused: &Refused, number: Option<&str>) {
     let Refused { reason, key, .. } = refused;
     tracing::error!(key, number, reason, "Row can never be published; it goes to the queue of the unrouted.");
-}
-
-fn refused_among(confirmed: &[(Message, Timestamp)]) -> usize {
-    confirmed.iter().filter(|(message, _)| message.published.is_none()).count()
 }
 
 /// Milliseconds; nothing if the provider's clock is ahead of ours.

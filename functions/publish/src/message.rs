@@ -6,6 +6,7 @@ use news::{
     EnrichedItem,
     routing::{self, header},
 };
+use std::fmt;
 
 /// The type of a message whose body is a row that could not be published, in DynamoDB's JSON.
 pub const REFUSED_TYPE: &str = "news.row.refused";
@@ -13,8 +14,8 @@ pub const REFUSED_TYPE: &str = "news.row.refused";
 /// The header of such a message that says why.
 pub const REFUSED: &str = "refused";
 
-/// A message, with what publishing must know about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A message, with what publishing must know about it. Its `Debug` has no content in it: logs never have.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// Where its record was in the batch.
     pub position: usize,
@@ -95,6 +96,13 @@ impl Message {
             published: None,
             language: String::new(),
         }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, id, destination, routing_key, .. } = self;
+        write!(f, "Message({position}, {id}, {destination:?}, {routing_key})")
     }
 }
 

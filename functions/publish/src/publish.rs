@@ -73,7 +73,7 @@ pub struct Limits {
     pub confirm: Duration,
 }
 
-/// What became of a batch. Each message is in exactly one of these.
+/// What became of a batch. Each message is in exactly one of these, in the order of arrival.
 #[derive(Debug, Default)]
 pub struct Report {
     /// The broker has them, since that time.
@@ -93,6 +93,14 @@ impl Report {
     /// How many come again without having been confirmed.
     pub fn unconfirmed(&self) -> usize {
         self.failed.len() + self.left.len()
+    }
+
+    /// As they arrived, whatever came first.
+    fn sorted(mut self) -> Self {
+        self.confirmed.sort_by_key(|(message, _)| message.position);
+        self.failed.sort_by_key(|(message, _)| message.position);
+        self.left.sort_by_key(|message| message.position);
+        self
     }
 
     /// Those that must be sent now. What lies after a failure comes again anyway, so that sending it would only make
@@ -119,7 +127,7 @@ pub async fn publish<B: Broker>(messages: Vec<Message>, broker: &mut B, limits: 
         }
         report.failed.extend(lost);
     }
-    report
+    report.sorted()
 }
 
 /// Sends a wave and waits for all confirms. Gives back what was lost with the connection.

@@ -43,7 +43,7 @@ pub struct Refused {
 /// What is read of a record. `aws_lambda_events::dynamodb::EventRecord` reads it all, and refuses it all if a member is
 /// missing that nobody here looks at.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "a record")]
 struct Raw<'a> {
     #[serde(rename = "eventName", borrow)]
     event_name: Option<Cow<'a, str>>,
@@ -52,7 +52,7 @@ struct Raw<'a> {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
+#[serde(default, rename_all = "PascalCase", expecting = "a change")]
 struct RawChange<'a> {
     sequence_number: Option<String>,
     #[serde(borrow)]

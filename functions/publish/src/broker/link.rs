@@ -73,9 +73,14 @@ impl Link {
     /// of the heartbeat, so that the broker may have closed it. A clock that went back says nothing, so it is asked too.
     pub(super) fn is_doubtful(&self) -> bool {
         let silent = now() - self.heard.load(Ordering::Relaxed);
-        let believed = 0..=i64::from(self.connection.configuration().heartbeat()) * 1000 / 2;
+        let believed = 0..=i64::from(self.heartbeat()) * 1000 / 2;
         // A blocked connection sends nothing, not even a question.
         !self.is_blocked() && (self.unanswered.load(Ordering::Relaxed) || !believed.contains(&silent))
+    }
+
+    /// As broker and client agreed, seconds.
+    pub(super) fn heartbeat(&self) -> u16 {
+        self.connection.configuration().heartbeat()
     }
 
     /// Asks the broker something, to see whether it is still there.

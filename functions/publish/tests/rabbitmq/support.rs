@@ -2,7 +2,7 @@
 
 use lapin::{
     Connection, ConnectionProperties,
-    options::{QueueBindOptions, QueueDeclareOptions, QueueUnbindOptions},
+    options::{QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
 use local::rabbitmq::{Broker, PASSWORD, USER};
