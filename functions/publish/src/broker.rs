@@ -127,13 +127,12 @@ impl<C: Credentials> RabbitMq<C> {
 
     async fn attempt(&mut self, budget: Budget, login_is_new: &mut bool) -> Result<(), ConnectError> {
         let timed_out = |_| ConnectError::TimedOut { address: self.told.address.clone(), after: self.told.connect };
-        let login = match &self.login {
-            Some(login) => login,
-            None => {
-                *login_is_new = true;
-                let login = budget.run(self.credentials.login()).await.map_err(timed_out)??;
-                self.login.insert(login)
-            }
+        let login = if let Some(login) = &self.login {
+            login
+        } else {
+            *login_is_new = true;
+            let login = budget.run(self.credentials.login()).await.map_err(timed_out)??;
+            self.login.insert(login)
         };
         let link = budget.run(Link::open(&self.told, login)).await.map_err(timed_out)??;
         tracing::info!(address = %self.told.address, heartbeat_seconds = link.heartbeat(), "Connected to the broker.");

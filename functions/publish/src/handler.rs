@@ -235,6 +235,6 @@ mod tests {
     #[test]
     fn provider_whose_clock_is_ahead_has_items_of_no_age() {
         let at = |second| Timestamp::new(second, 0).unwrap();
-        assert_eq!([age(at(10), at(12)), age(at(12), at(10))], [2000.0, 0.0]);
+        assert_eq!(format!("{} {}", age(at(10), at(12)), age(at(12), at(10))), "2000 0");
     }
 }

@@ -52,6 +52,7 @@ pub enum Destination {
 
 impl Message {
     /// An item for subscribers. `trace` is the invocation's; an item's own goes before it.
+    #[expect(clippy::missing_panics_doc, reason = "no item makes it panic")]
     pub fn new(position: usize, item: &EnrichedItem, trace: Option<&str>) -> Self {
         let news = &item.item;
         let mut headers = vec![

@@ -53,10 +53,7 @@ impl Link {
         let socket = OwnedSocket::default();
         let uri = told.address.with_login(&login.username, &login.password);
         let connection = socket::connect(uri, &told.tls, &socket).await;
-        let connection = connection.map_err(|source| match is_refusal(&source) {
-            true => ConnectError::Refused { user: login.username.clone(), source },
-            false => ConnectError::Unreachable { address: told.address.clone(), source },
-        })?;
+        let connection = connection.map_err(|source| failed(told, login, source))?;
         let (alarms, alarm) = watch::channel(None);
         let listener = tokio::spawn(listen(connection.events_listener(), alarms));
         let channel = told.topology.declare(&connection).await?;
@@ -208,6 +205,13 @@ impl Drop for Unanswered<'_> {
 
 fn lost(error: &lapin::Error) -> Failure {
     Failure::Lost(super::with_causes(error))
+}
+
+fn failed(told: &Told, login: &Login, source: lapin::Error) -> ConnectError {
+    if is_refusal(&source) {
+        return ConnectError::Refused { user: login.username.clone(), source };
+    }
+    ConnectError::Unreachable { address: told.address.clone(), source }
 }
 
 /// Wrong user or password, `ACCESS_REFUSED`.

@@ -7,6 +7,7 @@
 
 use super::ConnectError;
 use crate::message::Destination;
+use futures_util::future::try_join_all;
 use lapin::{
     Channel, Connection, ExchangeKind,
     options::{ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
@@ -35,6 +36,11 @@ enum Part {
     Exchange,
 }
 
+impl Part {
+    /// Each after what it needs.
+    const ALL: [Self; 4] = [Self::UnroutedExchange, Self::UnroutedQueue, Self::Binding, Self::Exchange];
+}
+
 impl Topology {
     /// For an exchange of that name, at most 246 bytes.
     pub fn new(exchange: impl Into<String>, unrouted_limit: u32) -> Self {
@@ -51,8 +57,22 @@ impl Topology {
     ///
     /// Something is not there and can't be made.
     pub(super) async fn declare(&self, connection: &Connection) -> Result<Channel, ConnectError> {
+        let channel = self.open(connection).await?;
+        // All at once, in one round trip; the broker does them in this order.
+        let parts = Part::ALL.map(|part| self.declare_part(part, &channel));
+        let channel = match try_join_all(parts).await {
+            Ok(_) => channel,
+            Err(_) => self.declare_one_by_one(connection).await?,
+        };
+        let confirm = channel.confirm_select(ConfirmSelectOptions::default()).await;
+        confirm.map_err(|source| ConnectError::Topology { what: "a channel with confirms".into(), source })?;
+        Ok(channel)
+    }
+
+    /// Something is there in another form; which, and whether it will do.
+    async fn declare_one_by_one(&self, connection: &Connection) -> Result<Channel, ConnectError> {
         let mut channel = self.open(connection).await?;
-        for part in [Part::UnroutedExchange, Part::UnroutedQueue, Part::Binding, Part::Exchange] {
+        for part in Part::ALL {
             let Err(refused) = self.declare_part(part, &channel).await else { continue };
             if !refused.is_amqp_soft_error() {
                 return Err(self.failed(part, refused));
@@ -64,8 +84,6 @@ impl Topology {
             }
             self.warn(part, &refused);
         }
-        let confirm = channel.confirm_select(ConfirmSelectOptions::default()).await;
-        confirm.map_err(|error| self.failed(Part::Exchange, error))?;
         Ok(channel)
     }
 

@@ -121,10 +121,13 @@ fn messages(stories: &[&str]) -> Vec<Message> {
     stories.iter().enumerate().map(|(position, story)| message(position, *story)).collect()
 }
 
+/// More time than any batch of these tests takes.
+const A_LOT: Duration = Duration::from_secs(500);
+
 const LIMITS: Limits = Limits { in_flight: 100, confirm: Duration::from_secs(5) };
 
 async fn run(stories: &[&str], broker: &mut Fake) -> Report {
-    publish(messages(stories), broker, LIMITS, Budget::of(Duration::from_secs(60))).await
+    publish(messages(stories), broker, LIMITS, Budget::of(A_LOT)).await
 }
 
 fn confirmed(report: &Report) -> Vec<usize> {
@@ -196,8 +199,7 @@ async fn silence_is_a_failure_after_the_confirm_timeout() {
 async fn broker_that_is_silent_is_not_sent_more_than_is_on_its_way() {
     let mut broker = Fake::answering(&[Answer::Silence, Answer::Silence]);
     let limits = Limits { in_flight: 2, ..LIMITS };
-    let report =
-        publish(messages(&["a", "b", "c", "d"]), &mut broker, limits, Budget::of(Duration::from_secs(60))).await;
+    let report = publish(messages(&["a", "b", "c", "d"]), &mut broker, limits, Budget::of(A_LOT)).await;
     assert_eq!((report.failed.len(), left(&report)), (2, vec![2, 3]));
 }
 
@@ -241,7 +243,7 @@ async fn no_more_are_on_their_way_than_allowed() {
     let mut broker = Fake { takes: Duration::from_millis(10), ..Fake::default() };
     let stories: Vec<_> = (0..50).map(|story| message(story, story.to_string())).collect();
     let limits = Limits { in_flight: 7, ..LIMITS };
-    let report = publish(stories, &mut broker, limits, Budget::of(Duration::from_secs(60))).await;
+    let report = publish(stories, &mut broker, limits, Budget::of(A_LOT)).await;
     assert_eq!((report.confirmed.len(), broker.most_in_flight.get()), (50, 7));
 }
 
@@ -260,7 +262,7 @@ proptest! {
         let mut broker = Fake { away, takes: Duration::from_millis(takes), ..Fake::answering(&answers) };
         let batch = stories.iter().zip(0..).map(|(story, position)| message(position, story.to_string())).collect();
         let limits = Limits { in_flight, ..LIMITS };
-        let report = runtime.block_on(publish(batch, &mut broker, limits, Budget::of(Duration::from_secs(60))));
+        let report = runtime.block_on(publish(batch, &mut broker, limits, Budget::of(A_LOT)));
 
         let failed: Vec<_> = report.failed.iter().map(|(message, _)| message.position).collect();
         let mut all = [confirmed(&report), failed.clone(), left(&report)].concat();

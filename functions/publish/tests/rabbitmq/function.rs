@@ -1,7 +1,7 @@
 //! The function as Lambda runs it: the real binary, under a Runtime API, with a real broker.
 
 use crate::support::*;
-use lapin::types::AMQPValue;
+use lapin::types::{AMQPValue, FieldTable};
 use local::{
     aws::Aws,
     function::{Builder, Function},
@@ -65,10 +65,10 @@ fn insertion(number: u32, item: &EnrichedItem) -> Value {
 /// Items `a1 b1 a2` from number 101 on: the letter is the story.
 fn insertions(ids: &[&str]) -> Value {
     let records = ids.iter().zip(101..).map(|(id, number)| insertion(number, &item(id, &id[..1], "RTRS")));
-    event(records.collect())
+    event(&records.collect::<Vec<_>>())
 }
 
-fn event(records: Vec<Value>) -> Value {
+fn event(records: &[Value]) -> Value {
     json!({ "Records": records })
 }
 
@@ -90,23 +90,16 @@ fn snapshot(
     queues: &[(&str, Vec<Message>)],
     function: &Function,
 ) {
-    let mut text = String::from("event\n");
-    for record in event["Records"].as_array().unwrap() {
-        text += &format!("{record}\n");
-    }
-    for invocation in invocations {
-        text += &format!("\nresponse\n{}\n", response(invocation));
-    }
+    let mut parts = vec!["event".to_owned()];
+    parts.extend(event["Records"].as_array().unwrap().iter().map(ToString::to_string));
+    parts.extend(invocations.iter().map(|invocation| format!("\nresponse\n{}", response(invocation))));
     for (queue, messages) in queues {
-        text += &format!("\nqueue {queue}: {}\n", messages.len());
-        for message in messages {
-            text += &format!("{}\n", pretty(&readable(message)));
-        }
+        parts.push(format!("\nqueue {queue}: {}", messages.len()));
+        parts.extend(messages.iter().map(|message| pretty(&readable(message))));
     }
-    text += "\noutput\n";
-    for line in function.lines() {
-        text += &format!("{}\n", timeless(&line));
-    }
+    parts.push("\noutput".into());
+    parts.extend(function.lines().iter().map(|line| timeless(line)));
+    let text = parts.join("\n");
     let (address, _) = stage.settings.broker_url.split_once('?').unwrap_or((&stage.settings.broker_url, ""));
     let text = text.replace(address, "(broker)");
     let mut settings = insta::Settings::clone_current();
@@ -122,7 +115,7 @@ fn pretty(value: &Value) -> String {
 
 fn readable(message: &Message) -> Value {
     let properties = &message.properties;
-    let headers = properties.headers().iter().flat_map(|headers| headers.inner());
+    let headers = properties.headers().iter().flat_map(FieldTable::inner);
     let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.as_str(), header(name.as_str(), value))).collect();
     json!({
         "exchange": message.exchange, "routing_key": message.routing_key,
@@ -162,7 +155,7 @@ async fn new_items_are_published_with_all_that_the_contract_says() {
     let stage = Stage::new(broker, &vhost).await;
     let function = stage.start().await;
     let example = |text: &str| serde_json::from_str::<EnrichedItem>(text).unwrap();
-    let event = event(vec![
+    let event = event(&[
         insertion(101, &article()),
         insertion(102, &example(include_str!("../../../../docs/contract/examples/alert.json"))),
         insertion(103, &example(include_str!("../../../../docs/contract/examples/no-route.json"))),
@@ -189,7 +182,7 @@ async fn changes_and_removals_are_no_news() {
     expired["eventName"] = "REMOVE".into();
     expired["userIdentity"] = json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" });
     expired["dynamodb"].as_object_mut().unwrap().remove("NewImage");
-    let event = event(vec![changed, expired]);
+    let event = event(&[changed, expired]);
     let invocation = function.invoke(&event).await;
     assert_eq!(response(&invocation), DONE);
     let unrouted = broker.drain(&vhost, "news.unrouted").await.unwrap();
@@ -206,7 +199,7 @@ async fn row_that_is_no_item_is_kept_for_a_person_and_the_batch_goes_on() {
     let function = stage.start().await;
     let mut odd = insertion(102, &item("b1", "b", "RTRS"));
     odd["dynamodb"]["NewImage"] = json!({ "article_id": { "S": "b1" }, "headline": { "S": "written by hand" } });
-    let event = event(vec![insertion(101, &item("a1", "a", "RTRS")), odd, insertion(103, &item("c1", "c", "RTRS"))]);
+    let event = event(&[insertion(101, &item("a1", "a", "RTRS")), odd, insertion(103, &item("c1", "c", "RTRS"))]);
     let invocation = function.invoke(&event).await;
     assert_eq!(response(&invocation), DONE);
     let kept = broker.drain(&vhost, "news.unrouted").await.unwrap();
@@ -242,7 +235,7 @@ async fn message_that_no_queue_takes_comes_again() {
     let stage = Stage::new(broker, &vhost).await;
     let function = stage.start().await;
     unbind_unrouted(broker, &vhost).await;
-    let event = event(vec![
+    let event = event(&[
         insertion(101, &item("a1", "a", "RTRS")),
         insertion(102, &item("b1", "b", "nobody's")),
         insertion(103, &item("a2", "a", "RTRS")),
