@@ -115,7 +115,9 @@ fn pretty(value: &Value) -> String {
 
 fn readable(message: &Message) -> Value {
     let properties = &message.properties;
+    // Those of the broker's own differ from version to version.
     let headers = properties.headers().iter().flat_map(FieldTable::inner);
+    let headers = headers.filter(|(name, _)| !name.as_str().starts_with("x-"));
     let headers: BTreeMap<_, _> = headers.map(|(name, value)| (name.as_str(), header(name.as_str(), value))).collect();
     json!({
         "exchange": message.exchange, "routing_key": message.routing_key,
