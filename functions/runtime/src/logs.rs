@@ -22,5 +22,7 @@ pub fn init() {
 
 fn filter() -> EnvFilter {
     let level = LEVELS.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "info".into());
-    EnvFilter::try_new(level.to_lowercase()).unwrap_or_else(|_| EnvFilter::new("info"))
+    let filter = EnvFilter::try_new(level.to_lowercase()).unwrap_or_else(|_| EnvFilter::new("info"));
+    // It logs messages that come back with their bodies, and at `trace` what logs in. What matters, functions say themselves.
+    filter.add_directive("lapin=off".parse().expect("a target and a level"))
 }
