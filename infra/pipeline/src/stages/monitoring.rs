@@ -130,9 +130,10 @@ impl Monitoring<'_> {
             Graph::of("Waiting in streams, milliseconds", ages).from_zero().into(),
             Graph::of("Errors of functions", errors).from_zero().into(),
         ];
+        let sent = [metrics::PUBLISHED, metrics::UNCONFIRMED].map(own);
         let aside = [metrics::SKIPPED, metrics::RETRIED, metrics::QUARANTINED].map(own);
         let dashboard = Dashboard::new().row([Widget::from(AlarmStatus::of("Alarms", alarms.iter().copied()))]).row([
-            Widget::from(Graph::of("Published", [own(metrics::PUBLISHED)]).from_zero()),
+            Widget::from(Graph::of("Published, and sent again", sent).from_zero()),
             Graph::of("Age of 99 % at the broker, milliseconds", [percentile(own(metrics::AGE))]).from_zero().into(),
             Graph::of("Repeats, retries and quarantine", aside).from_zero().into(),
         ]);
