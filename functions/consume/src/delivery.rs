@@ -1,7 +1,7 @@
 //! An item that the broker handed out, and what became of those before it.
 
 use crate::window::Window;
-use futures_util::future::{join, join_all};
+use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use lapin::{
     Acker,
@@ -10,6 +10,7 @@ use lapin::{
 use news::EnrichedItem;
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -40,26 +41,30 @@ pub struct Delivery {
 impl Delivery {
     /// Says that this item is done with: it is not handed out again.
     ///
-    /// `false` where the connection was lost meanwhile. There is nothing to do about it: the broker hands the item out
-    /// again, and this subscription acknowledges it then by itself.
-    pub async fn ack(self) -> bool {
-        let copies = copies(self.ledger.done(self.place));
-        told(&copies, self.acker.ack(BasicAckOptions::default())).await
+    /// Sends it, and does not wait; [`Subscription::close`](crate::Subscription::close) does. Where the connection was
+    /// lost meanwhile the broker hands the item out again, and this subscription acknowledges it then by itself.
+    pub fn ack(self) {
+        let own = self.acker.clone();
+        self.ledger.tell_copies(self.ledger.done(self.place));
+        self.ledger.tell(async move { own.ack(BasicAckOptions::default()).await });
     }
 
     /// Says that this item and all that were handed out before it are done with: one message to the broker for many.
-    ///
-    /// `false` as for [`ack`](Self::ack).
-    pub async fn ack_through(self) -> bool {
-        let copies = copies(self.ledger.done_through(self.place));
-        told(&copies, self.acker.ack(BasicAckOptions { multiple: true })).await
+    /// Otherwise like [`ack`](Self::ack).
+    pub fn ack_through(self) {
+        let own = self.acker.clone();
+        // First the copies: this acknowledgement covers those of them that came on the same connection, and to
+        // acknowledge one twice is an error, for which the broker closes the channel.
+        self.ledger.tell_copies(self.ledger.done_through(self.place));
+        self.ledger.tell(async move { own.ack(BasicAckOptions { multiple: true }).await });
     }
 
     /// Says that nothing can be done with this item, now or later: the broker drops it, or moves it to the queue's
-    /// dead-letter exchange, if a policy names one.
-    pub async fn reject(self) -> bool {
-        let copies = copies(self.ledger.done(self.place));
-        told(&copies, self.acker.reject(BasicRejectOptions { requeue: false })).await
+    /// dead-letter exchange, if a policy names one. Otherwise like [`ack`](Self::ack).
+    pub fn reject(self) {
+        let own = self.acker.clone();
+        self.ledger.tell_copies(self.ledger.done(self.place));
+        self.ledger.tell(async move { own.reject(BasicRejectOptions { requeue: false }).await });
     }
 }
 
@@ -70,23 +75,21 @@ impl Drop for Delivery {
     }
 }
 
-fn copies(entries: impl IntoIterator<Item = Entry>) -> Vec<Acker> {
-    entries.into_iter().flat_map(|entry| entry.copies).collect()
-}
-
-/// Tells the broker about an item, and before about its copies: an acknowledgement of many covers those of them that
-/// came on the same connection, and to acknowledge one twice is an error, for which the broker closes the channel.
-async fn told(copies: &[Acker], item: impl Future<Output = lapin::Result<bool>>) -> bool {
-    let copies = join_all(copies.iter().map(|copy| copy.ack(BasicAckOptions::default())));
-    // All is sent at once, in this order, and then waited for.
-    let (_, told) = join(copies, item).await;
-    // An error here is the end of the connection, of which the subscription hears by itself.
-    told.unwrap_or(false)
-}
-
 /// What was handed out and is not yet acknowledged, and the ids of the last that were.
 #[derive(Debug, Clone)]
-pub(crate) struct Ledger(Arc<Mutex<Pages>>);
+pub(crate) struct Ledger {
+    pages: Arc<Mutex<Pages>>,
+    last_told: Arc<Mutex<Option<Telling>>>,
+}
+
+/// An acknowledgement on its way.
+struct Telling(BoxFuture<'static, lapin::Result<bool>>);
+
+impl fmt::Debug for Telling {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Telling")
+    }
+}
 
 #[derive(Debug)]
 struct Pages {
@@ -117,7 +120,50 @@ pub(crate) enum Seen {
 impl Ledger {
     pub(crate) fn new(window: usize) -> Self {
         let (open, places) = (BTreeMap::new(), HashMap::new());
-        Self(Arc::new(Mutex::new(Pages { next: 0, open, places, done: Window::of(window) })))
+        let pages = Pages { next: 0, open, places, done: Window::of(window) };
+        Self { pages: Arc::new(Mutex::new(pages)), last_told: Arc::default() }
+    }
+
+    /// Acknowledges a message that was not handed out.
+    pub(crate) fn ack(&self, acker: &Acker) {
+        let acker = acker.clone();
+        self.tell(async move { acker.ack(BasicAckOptions::default()).await });
+    }
+
+    /// Rejects a message that was not handed out.
+    pub(crate) fn reject(&self, acker: &Acker) {
+        let acker = acker.clone();
+        self.tell(async move { acker.reject(BasicRejectOptions { requeue: false }).await });
+    }
+
+    /// Tells the broker something. It is in lapin's hands when this comes back; to wait until it was sent is no good,
+    /// because where the connection breaks in between, the answer may never come. lapin sends in order, so whoever
+    /// must know waits for the last ([`flush`](Self::flush)).
+    fn tell(&self, telling: impl Future<Output = lapin::Result<bool>> + Send + 'static) {
+        let mut telling = telling.boxed();
+        if (&mut telling).now_or_never().is_none() {
+            *lock(&self.last_told) = Some(Telling(telling));
+        }
+    }
+
+    fn tell_copies(&self, entries: impl IntoIterator<Item = Entry>) {
+        for copy in entries.into_iter().flat_map(|entry| entry.copies) {
+            self.ack(&copy);
+        }
+    }
+
+    /// Waits until everything was sent that the broker was told. Bound it: it may never be.
+    pub(crate) async fn flush(&self) {
+        let last = lock(&self.last_told).take();
+        if let Some(Telling(last)) = last {
+            // An error here is the end of the connection, of which the subscription hears by itself.
+            let _ = last.await;
+        }
+    }
+
+    /// The connection is lost, and with it what was on its way.
+    pub(crate) fn lost(&self) {
+        lock(&self.last_told).take();
     }
 
     /// Whether the item of this id was acknowledged.
@@ -162,7 +208,7 @@ impl Ledger {
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pages)
     }
 
     /// A delivery of a message that is [`Seen::New`].
@@ -185,6 +231,10 @@ impl Ledger {
             ledger: self.clone(),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pages {

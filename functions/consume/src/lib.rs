@@ -15,7 +15,7 @@
 //!     let delivery = delivery?;
 //!     println!("{}", delivery.item.item.headline);
 //!     // Only now: what is not acknowledged when the program dies comes again.
-//!     delivery.ack().await;
+//!     delivery.ack();
 //! }
 //! # Ok(())
 //! # }

@@ -8,10 +8,7 @@ use crate::{
     session::{FAREWELL, OpenError, Session, delete},
 };
 use futures_util::{Stream, StreamExt};
-use lapin::{
-    message::Delivery as Message,
-    options::{BasicAckOptions, BasicRejectOptions},
-};
+use lapin::message::Delivery as Message;
 use news::routing;
 use runtime::Backoff;
 use std::{
@@ -298,8 +295,9 @@ impl Work {
                 end = self.pump(&mut session) => end,
             };
             self.state.connected.store(false, Ordering::Relaxed);
-            if !matches!(end, End::Lost(_)) {
-                self.settle(&mut session).await;
+            match end {
+                End::Lost(_) => self.ledger.lost(),
+                _ => self.settle(&mut session).await,
             }
             session.close().await;
             match end {
@@ -409,7 +407,7 @@ impl Work {
                 Ok(message) => message,
                 Err(error) => return End::Lost(said(&error)),
             };
-            let delivery = match self.take(message).await {
+            let delivery = match self.take(message) {
                 Ok(Some(delivery)) => delivery,
                 Ok(None) => continue,
                 Err(error) => return End::Fatal(error),
@@ -422,7 +420,7 @@ impl Work {
     }
 
     /// What is to be handed out of a message, if anything.
-    async fn take(&self, message: Message) -> Result<Option<Delivery>, SubscribeError> {
+    fn take(&self, message: Message) -> Result<Option<Delivery>, SubscribeError> {
         let named = message::id(&message.properties);
         let item = match message::read(&message.data) {
             Ok(item) => item,
@@ -430,14 +428,14 @@ impl Work {
                 return Err(SubscribeError::Newer { message_id: named.unwrap_or_default(), form });
             }
             Err(NotAnItem::Malformed(reason)) => {
-                self.set_aside(&message, named, &reason).await;
+                self.set_aside(&message, named, &reason);
                 return Ok(None);
             }
         };
         let id = named.unwrap_or_else(|| routing::message_id(&item.item.id));
         match self.ledger.see(&id, &message.acker) {
             Seen::New(place) => return Ok(Some(self.ledger.delivery(message, id, item, place))),
-            Seen::Done => drop(message.acker.ack(BasicAckOptions::default()).await),
+            Seen::Done => self.ledger.ack(&message.acker),
             Seen::Open => (),
         }
         self.state.duplicates.fetch_add(1, Ordering::Relaxed);
@@ -452,19 +450,20 @@ impl Work {
             while let Some(message) = session.consumer.next().await {
                 let message = message?;
                 if message::id(&message.properties).is_some_and(|id| self.ledger.is_done(&id)) {
-                    message.acker.ack(BasicAckOptions::default()).await?;
+                    self.ledger.ack(&message.acker);
                 }
             }
+            self.ledger.flush().await;
             Ok::<_, lapin::Error>(())
         };
         // Whatever goes wrong here goes wrong with the goodbye too.
         let _ = tokio::time::timeout(FAREWELL, settling).await;
     }
 
-    async fn set_aside(&self, message: &Message, id: Option<String>, reason: &str) {
+    fn set_aside(&self, message: &Message, id: Option<String>, reason: &str) {
         self.state.malformed.fetch_add(1, Ordering::Relaxed);
         let (id, bytes) = (id.unwrap_or_else(|| "without id".into()), message.data.len());
         tracing::warn!(message_id = id, routing_key = %message.routing_key, bytes, reason, "Rejected a message that is no item.");
-        drop(message.acker.reject(BasicRejectOptions { requeue: false }).await);
+        self.ledger.reject(&message.acker);
     }
 }

@@ -18,6 +18,7 @@ use std::{path::PathBuf, time::Duration};
 /// An item leaves the queue after its line was written: one that was not written comes next time, and after a crash some
 /// may come twice.
 #[derive(Parser, Debug)]
+#[allow(rustdoc::invalid_html_tags, reason = "these comments are what --help shows")]
 #[expect(clippy::struct_excessive_bools, reason = "flags are what a command line has")]
 #[command(
     name = "consume",

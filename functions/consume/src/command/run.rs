@@ -8,7 +8,7 @@ use super::{
     options::Color,
     task::{Environment, Task, task},
 };
-use crate::{Counts, Delivery, Subscribe, SubscribeError, Subscription, session::FAREWELL};
+use crate::{Counts, Delivery, Subscribe, SubscribeError, Subscription};
 use clap::{CommandFactory, error::ErrorKind};
 use futures_util::{FutureExt, StreamExt};
 use jiff::Timestamp;
@@ -196,7 +196,7 @@ impl Printer {
             }
             self.count(batch.len());
             if let Some(last) = batch.pop() {
-                self.acknowledge(last).await;
+                last.ack_through();
             }
             if let Some(failure) = failure {
                 return End::Failed(failure);
@@ -226,17 +226,6 @@ impl Printer {
         self.stdout.flush().await?;
         self.console.show_again();
         Ok(())
-    }
-
-    async fn acknowledge(&mut self, last: Delivery) {
-        let mut acknowledged = std::pin::pin!(last.ack_through());
-        tokio::select! {
-            biased;
-            _ = &mut acknowledged => return,
-            () = self.stop.asked() => (),
-        }
-        // A broker that does not even read does not keep us from ending.
-        let _ = tokio::time::timeout(FAREWELL, acknowledged).await;
     }
 
     fn count(&mut self, items: usize) {

@@ -83,8 +83,24 @@ impl Desk {
         Consume::of(&self.broker.url(&self.vhost), arguments)
     }
 
+    /// How many items a quorum queue has, also those that somebody holds.
     pub(crate) async fn depth(&self, queue: &str) -> usize {
-        self.broker.queue_depth(&self.vhost, queue).await.unwrap() as usize
+        let (state, count) =
+            (format!("{{'{}_{queue}', node()}}", self.vhost), "fun rabbit_fifo:query_messages_total/1");
+        let query = format!("begin {{ok, {{_, Count}}, _}} = ra:local_query({state}, {count}), Count end");
+        self.broker.eval(query).await.unwrap().parse().unwrap()
+    }
+
+    /// Waits until it has so many: the queue hears of acknowledgements a moment after the broker took them.
+    pub(crate) async fn until_depth(&self, queue: &str, expected: usize) {
+        let mut depth = self.depth(queue).await;
+        let until = async {
+            while depth != expected {
+                depth = self.depth(queue).await;
+            }
+        };
+        let late = tokio::time::timeout(PATIENCE, until).await;
+        assert!(late.is_ok(), "{queue} has {depth} items, not {expected}");
     }
 
     /// How many queues there are.
@@ -174,6 +190,12 @@ impl Consume {
         lines
     }
 
+    /// Waits until it has begun to print a line, and reads no more of it than that.
+    pub(crate) async fn until_printing(&mut self) {
+        let begun = tokio::time::timeout(PATIENCE, self.lines.as_mut().unwrap().get_mut().fill_buf()).await;
+        assert!(!begun.expect("it prints").unwrap().is_empty());
+    }
+
     /// Nobody reads its lines any more.
     pub(crate) fn close_output(&mut self) {
         self.lines = None;
@@ -219,6 +241,12 @@ impl Consume {
             ended.unwrap_or_else(|_| panic!("it doesn't end; it said:\n{}", self.said.lock().unwrap()));
         (&mut self.listening).await.unwrap();
         Ended { code: status.code(), lines, said: self.said.lock().unwrap().clone() }
+    }
+
+    /// Waits for its end without reading what it prints.
+    pub(crate) async fn end_unread(mut self) -> Option<i32> {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.expect("it ends").unwrap().code()
     }
 
     pub(crate) async fn interrupt(self) -> Ended {
