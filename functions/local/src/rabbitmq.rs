@@ -403,7 +403,7 @@ const ACTING: &str = r#"<<"newsloom">>"#;
 const COMMAND: Duration = Duration::from_secs(30);
 
 /// How long a start may take, on a very busy one.
-const BOOT: Duration = Duration::from_secs(120);
+const BOOT: Duration = Duration::from_mins(2);
 
 /// The node's folder and processes.
 #[derive(Debug)]

@@ -84,7 +84,7 @@ pub enum Outcome {
 }
 
 /// Longer than the slowest start on a busy machine: an event that nobody takes by then is [`Outcome::TimedOut`].
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl RuntimeApi {
     /// Starts the server on a free port of 127.0.0.1.
