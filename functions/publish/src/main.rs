@@ -19,6 +19,11 @@ const SECRETS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
+    let in_lambda = std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some();
+    anyhow::ensure!(
+        in_lambda,
+        "publish is a Lambda function: AWS_LAMBDA_RUNTIME_API says who calls it, and is not set"
+    );
     runtime::logs::init();
     let settings = PublishSettings::from_variables(|name| std::env::var(name).ok())?;
     let [connect, attempt] = SECRETS;
