@@ -123,7 +123,7 @@ async fn the_script_is_followed_and_then_the_model_answers_again() {
     assert_eq!(invoke(&aws, body()).await.unwrap(), json!([1]));
     assert_eq!(invoke(&aws, body()).await.unwrap()[0]["label"], "neutral");
 
-    aws.sagemaker().throttle_for(Duration::from_secs(3600));
+    aws.sagemaker().throttle_for(Duration::from_hours(1));
     assert_eq!(invoke(&aws, body()).await.unwrap_err().code(), Some("ThrottlingException"));
     aws.sagemaker().throttle_for(Duration::ZERO);
     assert!(invoke(&aws, body()).await.is_ok());

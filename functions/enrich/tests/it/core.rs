@@ -65,7 +65,7 @@ impl World {
     }
 
     async fn batch(&self, records: Vec<enrich::Record>) -> Report {
-        self.batch_in(records, Budget::of(Duration::from_secs(60))).await
+        self.batch_in(records, Budget::of(Duration::from_mins(1))).await
     }
 
     async fn batch_in(&self, records: Vec<enrich::Record>, budget: Budget) -> Report {
