@@ -3,7 +3,7 @@
 //! [`enrich`] is the core: what enriching a batch means, and what it promises. It knows no AWS; what it needs are three
 //! traits. [`enricher::Enricher`] judges (first implementation: [`sentiment`] over [`sagemaker`]),
 //! [`articles::Articles`] keeps ([`dynamodb`]), [`quarantine::Quarantine`] sets aside ([`sqs`]). Around it are two
-//! coats: [`handler`] for Lambda's events, [`file`] for files of JSON Lines.
+//! coats: [`handler`] for Lambda's events, [`mod@file`] for files of JSON Lines.
 
 pub mod articles;
 mod batch;
