@@ -1,8 +1,8 @@
 //! Function packages: built, checked, zipped.
 //!
 //! A package is a zip with one executable, `bootstrap`, for Lambda's `provided.al2023`. The same sources give the
-//! same bytes on every checkout, so that a deployment changes a function only where its code changed: [`cargo`] says
-//! what that takes, [`archive`] keeps to it, and [`binary`] refuses what Lambda could not start.
+//! same bytes on every checkout, so that a deployment changes a function only where its code changed: `cargo` says
+//! what that takes, `archive` keeps to it, and [`binary`] refuses what Lambda could not start.
 
 mod archive;
 pub mod binary;

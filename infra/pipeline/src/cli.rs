@@ -100,7 +100,7 @@ pub(crate) struct Package {
     /// Where the packages go
     #[arg(short, long, value_name = "DIR", default_value = "target/package")]
     pub(crate) out: PathBuf,
-    /// Take executables from there instead of building: <NAME>, or <NAME>/bootstrap
+    /// Take executables from there instead of building: NAME, or NAME/bootstrap
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
     /// Print the result as JSON
