@@ -1,20 +1,14 @@
 //! Where the broker is, and a connection to it.
 
 use crate::Login;
+use amqp::{OwnedSocket, Remember};
 use lapin::{
     AsyncTcpStream, Connection, ConnectionProperties, ErrorKind,
     protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
     tcp::{AMQPUriTcpExt, OwnedTLSConfig},
     uri::{AMQPScheme, AMQPUri},
 };
-use std::{
-    error::Error,
-    fmt, io,
-    net::{Shutdown, TcpStream},
-    os::fd::AsFd,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{error::Error, fmt, io, time::Duration};
 use url::{Host, Url};
 
 /// How often broker and subscriber tell each other that they are there, in seconds; after twice that a silent
@@ -100,11 +94,12 @@ impl Broker {
         uri.authority.userinfo.username.clone_from(&login.username);
         uri.authority.userinfo.password.clone_from(&login.password);
         let tls = OwnedTLSConfig { identity: None, cert_chain: self.ca.clone() };
-        let attempt = Attempt(Socket::default());
-        let opened = tokio::time::timeout(patience, open(uri, tls, attempt.0.clone())).await;
+        // lapin waits for the broker's first words as long as they take, in a thread that only the socket's end ends.
+        let socket = OwnedSocket::default();
+        let opened = tokio::time::timeout(patience, open(uri, tls, socket.remember())).await;
         let late = || ConnectError::Unreachable(format!("no answer within {} seconds", patience.as_secs()));
         let connection = opened.map_err(|_| late())??;
-        attempt.0.take();
+        socket.release();
         Ok(connection)
     }
 }
@@ -160,35 +155,7 @@ pub(crate) fn said(error: &lapin::Error) -> String {
     }
 }
 
-/// The socket of a connection that is being made.
-#[derive(Debug, Clone, Default)]
-struct Socket(Arc<Mutex<Option<TcpStream>>>);
-
-impl Socket {
-    fn keep(&self, socket: &impl AsFd) -> io::Result<()> {
-        let copy = socket.as_fd().try_clone_to_owned()?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(copy.into());
-        Ok(())
-    }
-
-    fn take(&self) -> Option<TcpStream> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-/// An attempt to connect; closes the socket when it is given up. lapin waits for the broker's first words for as long
-/// as they take, in a thread of its own that only the end of the socket ends.
-struct Attempt(Socket);
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if let Some(socket) = self.0.take() {
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-    }
-}
-
-async fn open(uri: AMQPUri, tls: OwnedTLSConfig, socket: Socket) -> lapin::Result<Connection> {
+async fn open(uri: AMQPUri, tls: OwnedTLSConfig, socket: Remember) -> lapin::Result<Connection> {
     let name = format!("consume {}", env!("CARGO_PKG_VERSION"));
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let runtime = lapin::runtime::default_runtime()?;
@@ -200,7 +167,7 @@ async fn open(uri: AMQPUri, tls: OwnedTLSConfig, socket: Socket) -> lapin::Resul
             let stream = uri.connect_with_config_async(tls.as_ref(), &runtime).await?;
             if let AsyncTcpStream::Plain(plain) = &stream {
                 plain.get_ref().set_nodelay(true)?;
-                socket.keep(plain.get_ref())?;
+                socket.connected(plain.get_ref())?;
             }
             match scheme {
                 AMQPScheme::AMQP => Ok(stream),

@@ -1,11 +1,8 @@
 //! Who the subscriber is, and where that is written.
 
-use aws_sdk_secretsmanager::{
-    Client,
-    error::{DisplayErrorContext, ProvideErrorMetadata},
-};
-use serde::Deserialize;
-use std::{fmt, path::PathBuf};
+use amqp::{Login, SecretError, login_of_secret};
+use aws_sdk_secretsmanager::Client;
+use std::path::PathBuf;
 
 /// Where the name and the password are.
 ///
@@ -30,21 +27,6 @@ pub enum Credentials {
     },
 }
 
-/// A name and its password, which no debug output shows.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-pub struct Login {
-    /// The name, which may be shown.
-    pub username: String,
-    /// The password.
-    pub password: String,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Login").field("username", &self.username).finish_non_exhaustive()
-    }
-}
-
 /// Why there is no name and password.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
@@ -56,20 +38,9 @@ pub enum CredentialsError {
         /// Why.
         source: std::io::Error,
     },
-    /// Secrets Manager does not hand it out.
-    #[error("could not read the secret {id}: {cause}")]
-    Secret {
-        /// Which one.
-        id: String,
-        /// Why, in AWS's words.
-        cause: String,
-    },
-    /// The secret is something else.
-    #[error("the secret {id} is no JSON object with a username and a password")]
-    Form {
-        /// Which one.
-        id: String,
-    },
+    /// Secrets Manager does not hand it out, or the secret is something else.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
 }
 
 impl Credentials {
@@ -91,22 +62,9 @@ impl Credentials {
                 let text = read.map_err(|source| CredentialsError::File { path: path.clone(), source })?;
                 Ok(Login { username: username.clone(), password: text.trim_end_matches(['\r', '\n']).into() })
             }
-            Self::Secret { client, id } => secret(client, id).await,
+            Self::Secret { client, id } => Ok(login_of_secret(client, id).await?),
         }
     }
-}
-
-async fn secret(client: &Client, id: &str) -> Result<Login, CredentialsError> {
-    let answer = client.get_secret_value().secret_id(id).send().await.map_err(|error| CredentialsError::Secret {
-        id: id.into(),
-        cause: match (error.code(), error.message()) {
-            (Some(code), Some(message)) => format!("{code}: {message}"),
-            _ => DisplayErrorContext(&error).to_string(),
-        },
-    })?;
-    // What serde says of a wrong form quotes it.
-    let text = answer.secret_string().unwrap_or_default();
-    serde_json::from_str(text).map_err(|_| CredentialsError::Form { id: id.into() })
 }
 
 #[cfg(test)]

@@ -34,8 +34,9 @@ mod session;
 mod subscription;
 mod window;
 
+pub use amqp::Login;
 pub use broker::{Broker, BrokerError};
-pub use credentials::{Credentials, CredentialsError, Login};
+pub use credentials::{Credentials, CredentialsError};
 pub use delivery::Delivery;
 pub use queue::Queue;
 pub use subscription::{Counts, Subscribe, SubscribeError, Subscription};

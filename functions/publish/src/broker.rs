@@ -13,14 +13,11 @@ pub use address::{Address, AddressError, HEARTBEAT};
 pub use socket::{Tls, TlsError};
 pub use topology::Topology;
 
-use crate::{
-    Broker, Failure, NotReady, Returned,
-    credentials::{Credentials, CredentialsError, Login},
-    message::Message,
-};
+use crate::{Broker, Failure, NotReady, Returned, credentials::Credentials, message::Message};
+use amqp::{Login, SecretError, with_causes};
 use link::Link;
 use runtime::{Backoff, Budget};
-use std::{error::Error, fmt::Write, time::Duration};
+use std::time::Duration;
 
 /// A RabbitMQ that is connected to when it is needed.
 #[derive(Debug)]
@@ -51,7 +48,7 @@ pub struct Told {
 pub enum ConnectError {
     /// No credentials for it.
     #[error("could not read the broker's credentials")]
-    Credentials(#[from] CredentialsError),
+    Credentials(#[from] SecretError),
     /// The user, the password or the virtual host is wrong.
     #[error("the broker refuses user {user:?}")]
     Refused {
@@ -160,18 +157,4 @@ impl<C: Credentials> Broker for RabbitMq<C> {
         let Some(link) = &self.link else { return Err(Failure::Lost("there is no connection".into())) };
         link.publish(&self.told.topology, message).await
     }
-}
-
-/// An error with what caused it, in a line.
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Some errors repeat their cause in their own words.
-        if !text.ends_with(&error.to_string()) {
-            let _ = write!(text, ": {error}");
-        }
-        cause = error.source();
-    }
-    text
 }

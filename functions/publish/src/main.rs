@@ -1,12 +1,13 @@
 //! `publish`, a Lambda function: DynamoDB Streams → RabbitMQ.
 
+use amqp::with_causes;
 use anyhow::Context;
 use aws_sdk_secretsmanager::Client;
 use lambda_runtime::{LambdaEvent, service_fn};
 use news::settings::PublishSettings;
 use publish::{
     Limits,
-    broker::{Address, RabbitMq, Tls, Told, Topology, with_causes},
+    broker::{Address, RabbitMq, Tls, Told, Topology},
     credentials::Secret,
     handler::Handler,
 };

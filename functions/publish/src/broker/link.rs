@@ -1,10 +1,8 @@
 //! A connection and its one channel.
 
-use super::{
-    ConnectError, Told, Topology,
-    socket::{self, OwnedSocket},
-};
-use crate::{Failure, NotReady, Returned, credentials::Login, message::Message};
+use super::{ConnectError, Told, Topology, socket};
+use crate::{Failure, NotReady, Returned, message::Message};
+use amqp::{Login, OwnedSocket, with_causes};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use lapin::{
@@ -204,7 +202,7 @@ impl Drop for Unanswered<'_> {
 }
 
 fn lost(error: &lapin::Error) -> Failure {
-    Failure::Lost(super::with_causes(error))
+    Failure::Lost(with_causes(error))
 }
 
 fn failed(told: &Told, login: &Login, source: lapin::Error) -> ConnectError {

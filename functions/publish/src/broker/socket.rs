@@ -1,5 +1,6 @@
 //! The connection below AMQP: TCP, and TLS with the roots that were chosen.
 
+use amqp::OwnedSocket;
 use lapin::{
     Connection, ConnectionProperties,
     tcp::{AsyncTcpStream, RustlsConnector, RustlsConnectorConfig},
@@ -8,10 +9,7 @@ use lapin::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::{
     fmt, io,
-    net::{Shutdown, TcpStream},
-    os::fd::AsFd,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
 };
 
 /// Whom to trust. Read once, and shared by all connections, so that a new one can take up the last one's session.
@@ -67,44 +65,9 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// A second handle on a connection's socket. Dropping it closes the socket for lapin too: a connection that was given up
-/// would otherwise send what it has left, some time later, beside its successor.
-#[derive(Debug, Default)]
-pub(super) struct OwnedSocket(Arc<Mutex<Socket>>);
-
-#[derive(Debug, Default)]
-enum Socket {
-    #[default]
-    Unconnected,
-    Connected(TcpStream),
-    GivenUp,
-}
-
-impl OwnedSocket {
-    /// Remembers the socket for its owner; fails if that is gone meanwhile.
-    fn connected(owned: &Mutex<Socket>, stream: &impl AsFd) -> io::Result<()> {
-        let second = TcpStream::from(stream.as_fd().try_clone_to_owned()?);
-        let mut socket = owned.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*socket, Socket::GivenUp) {
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        *socket = Socket::Connected(second);
-        Ok(())
-    }
-}
-
-impl Drop for OwnedSocket {
-    fn drop(&mut self) {
-        let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Socket::Connected(stream) = std::mem::replace(&mut *socket, Socket::GivenUp) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-}
-
 /// Connects, TCP and TLS and AMQP. Whoever gives up waiting drops `socket`, which ends lapin's thread.
 pub(super) async fn connect(uri: AMQPUri, tls: &Tls, socket: &OwnedSocket) -> lapin::Result<Connection> {
-    let (tls, socket) = (tls.clone(), Arc::clone(&socket.0));
+    let (tls, socket) = (tls.clone(), socket.remember());
     let name = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "newsloom-publish".into());
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     // lapin's own way to connect trusts the system besides a file, and leaves no way to close.
@@ -116,7 +79,7 @@ pub(super) async fn connect(uri: AMQPUri, tls: &Tls, socket: &OwnedSocket) -> la
             let addresses: Vec<_> = tokio::net::lookup_host((host, uri.authority.port)).await?.collect();
             let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
             if let AsyncTcpStream::Plain(stream) = &stream {
-                OwnedSocket::connected(&socket, stream.get_ref())?;
+                socket.connected(stream.get_ref())?;
             }
             match uri.scheme {
                 AMQPScheme::AMQP => Ok(stream),

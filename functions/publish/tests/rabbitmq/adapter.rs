@@ -1,6 +1,7 @@
 //! The adapter against a real node.
 
 use crate::support::*;
+use amqp::with_causes;
 use lapin::{
     Connection, ConnectionProperties, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueDeclareOptions},
@@ -13,7 +14,7 @@ use local::{
 use news::routing::header;
 use publish::{
     Broker as _, Failure, Limits, NotReady, Returned,
-    broker::{ConnectError, RabbitMq, Topology, with_causes},
+    broker::{ConnectError, RabbitMq, Topology},
     message::Message,
     publish,
 };

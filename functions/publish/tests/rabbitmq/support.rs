@@ -1,5 +1,6 @@
 //! What the tests share: a broker, a login, items, and a subscriber's queue.
 
+use amqp::{Login, SecretError};
 use lapin::{
     Connection, ConnectionProperties,
     options::{QueueBindOptions, QueueDeclareOptions},
@@ -10,7 +11,7 @@ use news::EnrichedItem;
 use publish::{
     Limits, Report,
     broker::{RabbitMq, Tls, Told, Topology},
-    credentials::{Credentials, CredentialsError, Login},
+    credentials::Credentials,
     message::Message,
     publish,
 };
@@ -99,7 +100,7 @@ impl Logins {
 }
 
 impl Credentials for Logins {
-    async fn login(&self) -> Result<Login, CredentialsError> {
+    async fn login(&self) -> Result<Login, SecretError> {
         *self.asked.lock().unwrap() += 1;
         let mut logins = self.logins.lock().unwrap();
         let login = logins.front().unwrap().clone();
