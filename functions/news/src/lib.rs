@@ -7,6 +7,7 @@
 
 pub mod contract;
 mod enriched;
+pub mod feeds;
 mod item;
 pub mod metrics;
 pub mod routing;

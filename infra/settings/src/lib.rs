@@ -5,7 +5,6 @@
 
 mod check;
 mod enrichment;
-mod feeds;
 mod file;
 mod function;
 mod general;
@@ -23,12 +22,12 @@ pub use enrichment::{
     Autoscaling, Endpoint, Enrichment, ExistingEndpoint, HubModel, InstanceEndpoint, Model, Route, S3Model,
     ServerlessEndpoint, Table,
 };
-pub use feeds::{Alpaca, Authentication, Feed, Filter, Lseg, LsegDeployed, Replay, Rss};
 pub use function::{Function, LogLevel, Trigger};
 pub use general::{Architecture, Code, Encryption, Layout, Partition, Removal, S3Backend, Settings, Terraform};
 pub use ingestion::{BakedImage, Image, ImageById, Ingestion, Instance, PublicImage, Stream};
 pub use monitoring::{Monitoring, Thresholds};
 pub use network::{ExistingNetwork, Network, NewNetwork, Zones};
+pub use news::feeds::{Alpaca, Authentication, Feed, Filter, Lseg, LsegDeployed, Replay, Rss};
 pub use problem::{Place, Problem, Problems};
 pub use redistribution::{Broker, ExistingBroker, Maintenance, ManagedBroker, Redistribution, Weekday};
 pub use schema::schema_json;

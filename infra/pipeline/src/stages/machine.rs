@@ -7,8 +7,8 @@ use constructs::{
     },
     tree::{Pseudo, Text},
 };
-use serde_json::json;
-use settings::Settings;
+use news::settings::IngesterSettings;
+use settings::{Alpaca, Feed, Lseg, Settings};
 
 use crate::Asset;
 
@@ -101,26 +101,29 @@ impl Binary<'_> {
 
 /// What the ingester reads: names, never credentials.
 fn configuration(settings: &Settings) -> String {
-    let feeds = settings.ingestion.feeds.iter().map(|feed| {
-        let mut described = json!(feed);
-        if feed.needs_credentials() {
-            described["secret"] = json!(secret_name(settings, feed));
-        }
-        described
-    });
-    let told = json!({
-        "pipeline": settings.name,
-        "region": settings.region,
-        "stream": super::ingestion::stream_name(settings),
-        "log_group": super::ingestion::log_group_name(settings),
-        "spool_mib": settings.ingestion.instance.spool_mib,
-        "filter": settings.ingestion.filter,
-        "feeds": feeds.collect::<Vec<_>>(),
-    });
+    let told = IngesterSettings {
+        pipeline: settings.name.clone(),
+        region: Some(settings.region.clone()),
+        stream: Some(super::ingestion::stream_name(settings)),
+        log_group: Some(super::ingestion::log_group_name(settings)),
+        spool_mib: settings.ingestion.instance.spool_mib,
+        filter: settings.ingestion.filter.clone(),
+        feeds: settings.ingestion.feeds.iter().map(|feed| with_secret(settings, feed)).collect(),
+    };
     serde_json::to_string_pretty(&told).expect("settings are JSON")
 }
 
+/// The feed, and the name of the secret with its login, whoever makes it.
+fn with_secret(settings: &Settings, feed: &Feed) -> Feed {
+    let name = Some(secret_name(settings, feed));
+    match feed.clone() {
+        Feed::Lseg(feed) => Feed::Lseg(Lseg { secret: name, ..feed }),
+        Feed::Alpaca(feed) => Feed::Alpaca(Alpaca { secret: name, ..feed }),
+        other => other,
+    }
+}
+
 /// The secret with a feed's login: the customer's, or an empty one for the customer to fill.
-pub(super) fn secret_name(settings: &Settings, feed: &settings::Feed) -> String {
+pub(super) fn secret_name(settings: &Settings, feed: &Feed) -> String {
     feed.secret().map_or_else(|| format!("{}/feeds/{}", settings.name, feed.name()), ToOwned::to_owned)
 }

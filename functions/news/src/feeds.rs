@@ -1,5 +1,6 @@
 //! Where the news comes from.
 
+use crate::NewsItem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,15 @@ pub enum Feed {
     /// A file of recorded items, for tests, demonstrations and batches.
     Replay(Replay),
 }
+
+/// How the cloud of LSEG is reached when a feed doesn't say (`Refinitiv/websocket-api`, example clients).
+pub const LSEG_API: &str = "https://api.refinitiv.com";
+
+/// Where Alpaca's news come from (Alpaca, "Real-time News").
+pub const ALPACA_URL: &str = "wss://stream.data.alpaca.markets/v1beta1/news";
+
+/// Where Alpaca's invented news come from.
+pub const ALPACA_SANDBOX_URL: &str = "wss://stream.data.sandbox.alpaca.markets/v1beta1/news";
 
 impl Feed {
     /// What this feed is called in metrics, secrets and logs.
@@ -76,6 +86,11 @@ pub struct Lseg {
     #[serde(default)]
     #[schemars(regex(pattern = r"^[A-Za-z0-9/_+=.@:-]{1,512}$"))]
     pub secret: Option<String>,
+    /// Where tokens are given and endpoints listed. Left out: `https://api.refinitiv.com`. Another is
+    /// for a simulator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$"))]
+    pub api: Option<String>,
 }
 
 /// How to log in to LSEG's cloud.
@@ -84,8 +99,8 @@ pub struct Lseg {
 pub enum Authentication {
     /// A machine id: the secret holds `username`, `password` and `client_id`. One session each.
     V1,
-    /// A service account: the secret holds `client_id` and `client_secret`. Five sessions; the
-    /// default.
+    /// A service account: the secret holds `client_id`, and `client_secret` or `private_key` (PEM or
+    /// JWK, to sign assertions with). Five sessions; the default.
     #[default]
     V2,
 }
@@ -143,6 +158,10 @@ pub struct Alpaca {
     #[serde(default)]
     #[schemars(regex(pattern = r"^[A-Za-z0-9/_+=.@:-]{1,512}$"))]
     pub secret: Option<String>,
+    /// Where the stream is. Left out: Alpaca's own. Another is for a simulator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^wss?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$"))]
+    pub url: Option<String>,
 }
 
 /// RSS and Atom pages.
@@ -203,6 +222,22 @@ pub struct Filter {
     pub urgencies: Vec<u8>,
 }
 
+impl Filter {
+    /// Whether an item is sent on.
+    ///
+    /// Languages, providers and subjects are compared in any case; an item without an urgency fits no list of them. A
+    /// provider fits with or without LSEG's `NS:`, which items don't carry.
+    pub fn takes(&self, item: &NewsItem) -> bool {
+        let provider =
+            |wanted: &String| wanted.strip_prefix("NS:").unwrap_or(wanted).eq_ignore_ascii_case(&item.provider);
+        let subject = |wanted: &String| item.subjects.iter().any(|has| has.eq_ignore_ascii_case(wanted));
+        (self.languages.is_empty() || self.languages.iter().any(|wanted| wanted.eq_ignore_ascii_case(&item.language)))
+            && (self.providers.is_empty() || self.providers.iter().any(provider))
+            && (self.subjects.is_empty() || self.subjects.iter().any(subject))
+            && (self.urgencies.is_empty() || item.urgency.is_some_and(|urgency| self.urgencies.contains(&urgency)))
+    }
+}
+
 fn one() -> u8 {
     1
 }
@@ -221,4 +256,50 @@ fn five_minutes() -> u32 {
 
 fn recorded_pace() -> f64 {
     1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain() -> NewsItem {
+        let record = br#"{
+            "version": 1, "id": "a", "thread": "t", "source": "wire", "provider": "p", "language": "und", "kind": "alert",
+            "status": "usable", "headline": "h", "published": "2026-01-02T03:04:05Z"
+        }"#;
+        NewsItem::from_record(record).unwrap()
+    }
+
+    #[test]
+    fn item_is_taken_that_fits_every_list() {
+        let item = NewsItem {
+            provider: "RTRS".into(),
+            language: "en".into(),
+            urgency: Some(1),
+            subjects: vec!["M:1L".into(), "R:VOD.L".into()],
+            ..plain()
+        };
+        let filter = |languages: &[&str], providers: &[&str], subjects: &[&str], urgencies: &[u8]| {
+            let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+            Filter {
+                languages: texts(languages),
+                providers: texts(providers),
+                subjects: texts(subjects),
+                urgencies: urgencies.into(),
+            }
+        };
+        assert!(filter(&[], &[], &[], &[]).takes(&item));
+        assert!(filter(&["de", "EN"], &["NS:RTRS"], &["m:1l"], &[1, 3]).takes(&item));
+        assert!(filter(&[], &["rtrs"], &[], &[]).takes(&item));
+        for refuses in [
+            filter(&["de"], &[], &[], &[]),
+            filter(&[], &["NS:LSE"], &[], &[]),
+            filter(&[], &[], &["M:2"], &[]),
+            filter(&[], &[], &[], &[3]),
+        ] {
+            assert!(!refuses.takes(&item), "{refuses:?}");
+        }
+        let unsaid = NewsItem { urgency: None, ..item };
+        assert!(!filter(&[], &[], &[], &[1]).takes(&unsaid));
+    }
 }

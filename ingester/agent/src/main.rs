@@ -1,0 +1,2 @@
+//! Ingester.
+fn main() {}
