@@ -12,12 +12,11 @@ help: ## Show this list
 	@echo
 	@echo "  CONFIG=examples/production.toml make synth    another environment than newsloom.toml"
 
-package: ## Build the functions' packages into target/package/: minutes at first, then only what changed
+package: ## Build functions and ingester into target/package/: minutes at first, then only what changed
 	cargo run --quiet --package newsloom-pipeline -- package --config $(CONFIG)
 
-# The ingester is not part of the repository yet.
 synth: package ## Write synth-out/ from newsloom.toml: Terraform JSON and CloudFormation
-	cargo run --quiet --package newsloom-pipeline -- synth --config $(CONFIG) --out $(OUT) --without-assets=ingester
+	cargo run --quiet --package newsloom-pipeline -- synth --config $(CONFIG) --out $(OUT)
 
 test: ## Run everything that tests; a changed snapshot fails
 	tools/rabbitmq

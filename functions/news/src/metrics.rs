@@ -86,6 +86,30 @@ pub const STALENESS: Metric = Metric { name: "Staleness", unit: Unit::Seconds, d
 /// Items that a feed announced and never completed, or said were lost: data loss.
 pub const GAPS: Metric = count("Gaps", &[PIPELINE, FEED]);
 
+/// Connections of a feed that deliver.
+pub const CONNECTED: Metric = count("Connected", &[PIPELINE, FEED]);
+
+/// Whole items that a feed brought, repeats included.
+pub const RECEIVED: Metric = count("Received", &[PIPELINE, FEED]);
+
+/// Messages of a feed with an item or a part of one.
+pub const FRAGMENTS: Metric = count("Fragments", &[PIPELINE, FEED]);
+
+/// Items of a feed whose parts never all came.
+pub const INCOMPLETE: Metric = count("Incomplete", &[PIPELINE, FEED]);
+
+/// Items that a feed brought again, or that its other connection had brought.
+pub const DUPLICATES: Metric = count("Duplicates", &[PIPELINE, FEED]);
+
+/// Items that Kinesis took.
+pub const ACCEPTED: Metric = count("Accepted", &[PIPELINE]);
+
+/// From the provider's publication to Kinesis' acceptance; at most 100 items a minute are measured.
+pub const ACCEPTED_AGE: Metric = Metric { name: "AcceptedAge", unit: Unit::Milliseconds, dimensions: &[PIPELINE] };
+
+/// Items that the ingester had and could not keep: memory and disk were full.
+pub const LOST: Metric = count("Lost", &[PIPELINE]);
+
 /// Items waiting on the ingester's disk because Kinesis did not take them.
 pub const SPOOLED: Metric = count("Spooled", &[PIPELINE]);
 
@@ -94,6 +118,14 @@ pub const ALL: &[Metric] = &[
     HEARTBEAT,
     STALENESS,
     GAPS,
+    CONNECTED,
+    RECEIVED,
+    FRAGMENTS,
+    INCOMPLETE,
+    DUPLICATES,
+    ACCEPTED,
+    ACCEPTED_AGE,
+    LOST,
     SPOOLED,
     ITEMS,
     SKIPPED,

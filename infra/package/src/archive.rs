@@ -1,8 +1,10 @@
-//! The zip: one executable, `bootstrap`, and nothing that depends on when or where it was made.
+//! The file: for Lambda a zip with one executable, `bootstrap`, and nothing that depends on when or where it was made;
+//! else the executable.
 
 use std::{
     fs,
     io::{self, Cursor, Read, Write},
+    os::unix::fs::PermissionsExt,
     path::Path,
 };
 
@@ -10,7 +12,7 @@ use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter, result::Zi
 
 /// What Lambda starts.
 const NAME: &str = "bootstrap";
-/// Readable and executable for everyone: Lambda runs it as a user of its own.
+/// Readable and executable for everyone: Lambda and systemd run it as a user of its own.
 const MODE: u32 = 0o755;
 /// 7 % smaller than a level of 1; 9 takes twice as long for another half of a percent.
 const LEVEL: i64 = 6;
@@ -21,11 +23,17 @@ pub(crate) fn write(path: &Path, executable: &[u8]) -> io::Result<bool> {
     if holds(path, executable).unwrap_or(false) {
         return Ok(false);
     }
-    let zipped = zip(executable)?;
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+    replace(path, &zip(executable)?)?;
+    Ok(true)
+}
+
+/// Makes a file this executable; says whether it had to be written.
+pub(crate) fn write_plain(path: &Path, executable: &[u8]) -> io::Result<bool> {
+    if fs::read(path).is_ok_and(|content| content == executable) {
+        return Ok(false);
     }
-    replace(path, &zipped)?;
+    replace(path, executable)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(MODE))?;
     Ok(true)
 }
 
@@ -60,14 +68,21 @@ fn holds(path: &Path, executable: &[u8]) -> ZipResult<bool> {
 
 /// The first bytes of a package's executable.
 pub(crate) fn beginning(path: &Path) -> ZipResult<[u8; 64]> {
-    let mut archive = ZipArchive::new(io::BufReader::new(fs::File::open(path)?))?;
     let mut beginning = [0; 64];
-    archive.by_name(NAME)?.read_exact(&mut beginning)?;
+    if path.extension().is_some_and(|extension| extension == "zip") {
+        let mut archive = ZipArchive::new(io::BufReader::new(fs::File::open(path)?))?;
+        archive.by_name(NAME)?.read_exact(&mut beginning)?;
+    } else {
+        fs::File::open(path)?.read_exact(&mut beginning)?;
+    }
     Ok(beginning)
 }
 
 /// Whoever reads the file meanwhile sees the old one or the new one, never half of it.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
     let temporary = path.with_extension(format!("{}.part", std::process::id()));
     let replaced = fs::write(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     if replaced.is_err() {

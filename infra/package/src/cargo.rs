@@ -18,25 +18,25 @@ use serde::Deserialize;
 use settings::{Architecture, Problem, Problems};
 
 use crate::{
-    Function, problem,
+    Program, problem,
     toolchain::{self, Target},
 };
 
 /// The profile of the workspace's Cargo.toml: small, linked as one, without symbols.
 const PROFILE: &str = "function";
 
-/// Builds functions, one cargo each, one after the other.
+/// Builds programs, one cargo each, one after the other.
 ///
 /// In one build for both, crates get the features that either asks for, so what is in a package would depend on
 /// whether the other was asked for as well. That costs the crates that differ twice when everything is compiled, and
-/// a quarter of a second for each function where nothing is. At once they would wait for each other's lock.
-pub(crate) fn build(functions: &[Function], architecture: Architecture) -> Result<Vec<PathBuf>, Problems> {
+/// a quarter of a second for each program where nothing is. At once they would wait for each other's lock.
+pub(crate) fn build(programs: &[Program], architecture: Architecture) -> Result<Vec<PathBuf>, Problems> {
     let single = |problem| Problems::new(vec![problem]);
     let workspace = workspace().map_err(single)?;
     let target = Target::of(architecture, &workspace).map_err(single)?;
     let flags = flags(&workspace);
     let build = Build { workspace: &workspace, target: target.as_ref(), flags: &flags };
-    functions.iter().map(|function| build.run(*function).map_err(single)).collect()
+    programs.iter().map(|program| build.run(*program).map_err(single)).collect()
 }
 
 struct Build<'a> {
@@ -46,12 +46,12 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    fn run(&self, function: Function) -> Result<PathBuf, Problem> {
-        let package = format!("newsloom-{}", function.name());
+    fn run(&self, program: Program) -> Result<PathBuf, Problem> {
+        let package = format!("newsloom-{}", program.name());
         let mut command = self.command(&package);
         let mut cargo = command.spawn().map_err(|error| unstarted(&error))?;
         let errors = cargo.stderr.take().map(|words| thread::spawn(move || pass_on(words, io::stderr())));
-        let executable = cargo.stdout.take().and_then(|messages| executable(messages, function));
+        let executable = cargo.stdout.take().and_then(|messages| executable(messages, program));
         let succeeded = cargo.wait().is_ok_and(|status| status.success());
         errors.map(thread::JoinHandle::join);
         let unbuilt = || problem(&*package, "cargo did not build it", "what cargo said is above");
@@ -163,11 +163,11 @@ struct Named {
 }
 
 /// Where cargo says that it put the executable. It may be elsewhere than in `target/`, as its user has set it.
-fn executable(messages: impl Read, function: Function) -> Option<PathBuf> {
+fn executable(messages: impl Read, program: Program) -> Option<PathBuf> {
     let mut found = None;
     for line in BufReader::new(messages).lines().map_while(Result::ok) {
         let Ok(message) = serde_json::from_str::<Message>(&line) else { continue };
-        if message.target.is_some_and(|target| target.name == function.name()) {
+        if message.target.is_some_and(|target| target.name == program.name()) {
             found = message.executable.or(found);
         }
     }
@@ -240,8 +240,8 @@ mod tests {
 {"reason":"compiler-artifact","target":{"name":"enrich"},"executable":"/elsewhere/enrich"}
 {"reason":"build-finished","success":true}
 "#;
-        assert_eq!(executable(messages.as_bytes(), Function::Enrich), Some("/elsewhere/enrich".into()));
-        assert_eq!(executable(messages.as_bytes(), Function::Publish), None);
+        assert_eq!(executable(messages.as_bytes(), Program::Enrich), Some("/elsewhere/enrich".into()));
+        assert_eq!(executable(messages.as_bytes(), Program::Publish), None);
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! Function packages: built, checked, zipped.
+//! Packages: programs built, checked, and zipped for Lambda.
 //!
-//! A package is a zip with one executable, `bootstrap`, for Lambda's `provided.al2023`. The same sources give the
-//! same bytes on every checkout, so that a deployment changes a function only where its code changed: `cargo` says
-//! what that takes, `archive` keeps to it, and [`binary`] refuses what Lambda could not start.
+//! A function's package is a zip with one executable, `bootstrap`, for Lambda's `provided.al2023`; the ingester's is its
+//! executable, for a machine with Amazon Linux 2023. The same sources give the same bytes on every checkout, so that a
+//! deployment changes a program only where its code changed: `cargo` says what that takes, `archive` keeps to it, and
+//! [`binary`] refuses what Amazon Linux could not start.
 
 mod archive;
 pub mod binary;
@@ -18,33 +19,41 @@ use settings::{Architecture, Problem, Problems};
 
 pub use binary::{Binary, Version};
 
-/// A function that is packaged.
+/// A program that is packaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Function {
+pub enum Program {
+    /// Feeds → Kinesis.
+    Ingester,
     /// Kinesis → SageMaker → DynamoDB.
     Enrich,
     /// DynamoDB Streams → RabbitMQ.
     Publish,
 }
 
-impl Function {
+impl Program {
     /// All of them, in the order in which records flow.
-    pub const ALL: [Self; 2] = [Self::Enrich, Self::Publish];
+    pub const ALL: [Self; 3] = [Self::Ingester, Self::Enrich, Self::Publish];
 
     /// Its executable's name, and that of its package without `.zip`.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Ingester => "ingester",
             Self::Enrich => "enrich",
             Self::Publish => "publish",
         }
+    }
+
+    /// Whether Lambda runs it, which wants a zip.
+    const fn is_function(self) -> bool {
+        !matches!(self, Self::Ingester)
     }
 }
 
 /// What to package.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// These functions.
-    pub functions: Vec<Function>,
+    /// These programs.
+    pub programs: Vec<Program>,
     /// For this processor.
     pub architecture: Architecture,
     /// Where executables are that were built elsewhere, `<name>` or `<name>/bootstrap`. Left out: cargo builds them.
@@ -57,8 +66,8 @@ pub struct Request {
 #[derive(Debug, Clone)]
 pub struct Package {
     /// Whose it is.
-    pub function: Function,
-    /// The zip.
+    pub program: Program,
+    /// The zip, or the executable.
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
@@ -68,21 +77,21 @@ pub struct Package {
     pub written: bool,
 }
 
-/// Builds, checks and zips functions. Cargo's words go to standard error, unless it has nothing to do.
+/// Builds, checks and packs programs. Cargo's words go to standard error, unless it has nothing to do.
 ///
 /// # Errors
 ///
 /// What is missing on this machine, what cargo could not build (it has said why by then), and everything that is
-/// wrong with an executable. No package is written of a function that has a problem.
+/// wrong with an executable. No package is written of a program that has a problem.
 pub fn package(request: &Request) -> Result<Vec<Package>, Problems> {
     let executables = match &request.from {
-        Some(folder) => request.functions.iter().map(|function| built_elsewhere(folder, *function)).collect(),
-        None => cargo::build(&request.functions, request.architecture)?,
+        Some(folder) => request.programs.iter().map(|program| built_elsewhere(folder, *program)).collect(),
+        None => cargo::build(&request.programs, request.architecture)?,
     };
     let mut packages = Vec::new();
     let mut problems = Problems::default();
-    for (function, executable) in request.functions.iter().zip(executables) {
-        match zipped(*function, &executable, request) {
+    for (program, executable) in request.programs.iter().zip(executables) {
+        match packed(*program, &executable, request) {
             Ok(package) => packages.push(package),
             Err(found) => problems = problems.and(found),
         }
@@ -95,20 +104,22 @@ pub fn architecture(package: &Path) -> Option<Architecture> {
     archive::beginning(package).ok().and_then(|beginning| binary::architecture(&beginning))
 }
 
-fn zipped(function: Function, executable: &Path, request: &Request) -> Result<Package, Problems> {
+fn packed(program: Program, executable: &Path, request: &Request) -> Result<Package, Problems> {
     let content = fs::read(executable).map_err(|error| unread(executable, &error))?;
     let binary = binary::check(executable, &content, request.architecture)?;
-    let path = request.out.join(function.name()).with_extension("zip");
+    let path = request.out.join(program.name());
+    let path = if program.is_function() { path.with_extension("zip") } else { path };
     let unwritten =
         |error: std::io::Error| Problems::of(path.display().to_string(), format!("can't be written: {error}"));
-    let written = archive::write(&path, &content).map_err(unwritten)?;
+    let write = if program.is_function() { archive::write } else { archive::write_plain };
+    let written = write(&path, &content).map_err(unwritten)?;
     let bytes = fs::metadata(&path).map_err(unwritten)?.len();
-    Ok(Package { function, path, bytes, binary, written })
+    Ok(Package { program, path, bytes, binary, written })
 }
 
 /// Where `cargo lambda` leaves an executable, or where everyone else does.
-fn built_elsewhere(folder: &Path, function: Function) -> PathBuf {
-    let executable = folder.join(function.name());
+fn built_elsewhere(folder: &Path, program: Program) -> PathBuf {
+    let executable = folder.join(program.name());
     let bootstrap = executable.join("bootstrap");
     if bootstrap.is_file() { bootstrap } else { executable }
 }

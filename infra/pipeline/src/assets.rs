@@ -87,8 +87,8 @@ impl Assets {
     /// Packages that are of another architecture, because they were built for another configuration. Lambda takes
     /// them, and can't start them.
     pub fn built_for_others(&self, architecture: Architecture) -> Problems {
-        let functions = [&self.enrich, &self.publish].into_iter().filter(|asset| !asset.placeholder);
-        let problems = functions.filter_map(|asset| {
+        let built = [&self.ingester, &self.enrich, &self.publish].into_iter().filter(|asset| !asset.placeholder);
+        let problems = built.filter_map(|asset| {
             let found = package::architecture(&asset.path).filter(|found| *found != architecture)?;
             let (found, wanted) = (found.name(), architecture.name());
             let message = format!("is built for {found}; the configuration's architecture is {wanted}");
@@ -171,11 +171,7 @@ fn unread(name: AssetName, path: &Path, error: &std::io::Error) -> Problem {
         std::io::ErrorKind::NotFound => "is not built yet".into(),
         _ => format!("can't be read: {error}"),
     };
-    let made = match name {
-        AssetName::Enrich | AssetName::Publish => "`make package` builds it",
-        AssetName::Ingester => "its code is not part of the repository yet, one of your own can stand there",
-    };
-    let help = format!("{made}; --without-assets={} goes on without, for a look", name.file().0);
+    let help = format!("`make package` builds it; --without-assets={} goes on without, for a look", name.file().0);
     Problem { place: None, subject: path.display().to_string(), message, help: Some(help) }
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  newsloom package                               the functions' zips → target/package/
+  newsloom package                               the functions' zips and the ingester → target/package/
   newsloom synth                                 newsloom.toml → synth-out/
   terraform -chdir=synth-out init
   terraform -chdir=synth-out apply
@@ -33,12 +33,12 @@ Examples:
   newsloom synth --config examples/production.toml --out synth-out/production
   newsloom synth --stage enrichment --format terraform
   newsloom synth --without-assets                look at it before anything is built
-  newsloom synth --without-assets=ingester       the functions' packages are there, the ingester isn't
+  newsloom synth --without-assets=ingester       the functions' packages are there, the ingester's isn't
 
 Only files that changed are touched. Files that an earlier run wrote and this one doesn't are
 removed; files that others put there stay.")]
     Synth(Synth),
-    /// Build the functions' packages: release builds, checked for Lambda, zipped
+    /// Build functions and ingester: release builds, checked for Lambda and Amazon Linux, functions zipped
     #[command(after_help = "\
 Examples:
   newsloom package
@@ -94,7 +94,7 @@ pub(crate) struct Check {
 pub(crate) struct Package {
     /// Only these; all of them if none is named
     #[arg(value_enum, value_name = "NAME")]
-    pub(crate) functions: Vec<FunctionName>,
+    pub(crate) programs: Vec<AssetName>,
     #[command(flatten)]
     pub(crate) config: Config,
     /// Where the packages go
@@ -145,12 +145,6 @@ pub(crate) enum Format {
     Terraform,
     Cloudformation,
     All,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FunctionName {
-    Enrich,
-    Publish,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,8 +4,8 @@ mod cli;
 mod report;
 
 use clap::Parser;
-use cli::{Cli, Command, Format, FunctionName, StageName};
-use package::Function;
+use cli::{Cli, Command, Format, StageName};
+use package::Program;
 use pipeline::{AssetName, Assets, Options, Problem, Problems, Settings, Stage, Synthesized};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -97,9 +97,9 @@ fn synthesize(synth: &cli::Synth) -> Result<(Synthesized, Assets), Problems> {
 
 fn write_packages(arguments: cli::Package) -> Result<(), Problems> {
     let start = Instant::now();
-    let named: Vec<Function> = arguments.functions.into_iter().map(function_of).collect();
+    let named: Vec<Program> = arguments.programs.into_iter().map(program_of).collect();
     let request = package::Request {
-        functions: Function::ALL.into_iter().filter(|each| named.is_empty() || named.contains(each)).collect(),
+        programs: Program::ALL.into_iter().filter(|each| named.is_empty() || named.contains(each)).collect(),
         architecture: load(&arguments.config.config)?.architecture,
         from: arguments.from,
         out: arguments.out,
@@ -161,10 +161,11 @@ fn format_of(format: Format) -> pipeline::Format {
     }
 }
 
-fn function_of(name: FunctionName) -> Function {
+fn program_of(name: cli::AssetName) -> Program {
     match name {
-        FunctionName::Enrich => Function::Enrich,
-        FunctionName::Publish => Function::Publish,
+        cli::AssetName::Enrich => Program::Enrich,
+        cli::AssetName::Publish => Program::Publish,
+        cli::AssetName::Ingester => Program::Ingester,
     }
 }
 

@@ -142,7 +142,7 @@ fn facts(package: &Package) -> String {
 pub(crate) fn packages_json(packages: &[Package], time: Duration) {
     let each = packages.iter().map(|package| {
         json!({
-            "name": package.function.name(),
+            "name": package.program.name(),
             "path": package.path,
             "bytes": package.bytes,
             "written": package.written,

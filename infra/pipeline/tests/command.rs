@@ -95,7 +95,7 @@ fn unknown_names_are_answered_with_those_that_there_are() {
     assert!(text(&output.stderr).contains("[possible values: enrich, publish, ingester]"), "{}", text(&output.stderr));
     let output = newsloom(&["package", "consume"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("[possible values: enrich, publish]"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("[possible values: enrich, publish, ingester]"), "{}", text(&output.stderr));
 }
 
 /// A small executable of this machine, and a configuration that asks for its architecture.
@@ -134,11 +134,11 @@ fn package_of_another_architecture_is_not_deployed() {
     let folder = Folder::new("architectures");
     compile(&folder.path("enrich"), &folder.path("newsloom.toml"));
     std::fs::copy(folder.path("enrich"), folder.path("publish")).unwrap();
+    std::fs::copy(folder.path("enrich"), folder.path("ingester")).unwrap();
     let (from, config, out) = (folder.text(""), folder.text("newsloom.toml"), folder.text("out"));
     let packaged = newsloom(&["package", "--from", &from, "--config", &config, "--out", &from]);
     assert_eq!(packaged.status.code(), Some(0), "{}", text(&packaged.stderr));
-    let synth =
-        || newsloom(&["synth", "--config", &config, "--assets", &from, "--out", &out, "--without-assets=ingester"]);
+    let synth = || newsloom(&["synth", "--config", &config, "--assets", &from, "--out", &out]);
     assert_eq!(synth().status.code(), Some(0), "{}", text(&synth().stderr));
     let settings = std::fs::read_to_string(folder.path("newsloom.toml")).unwrap();
     let other = if cfg!(target_arch = "aarch64") { ("arm64", "x86_64") } else { ("x86_64", "arm64") };
@@ -147,6 +147,7 @@ fn package_of_another_architecture_is_not_deployed() {
     assert_eq!(refused.status.code(), Some(1));
     let problem = format!("enrich.zip: is built for {}; the configuration's architecture is {}", other.0, other.1);
     assert!(text(&refused.stderr).contains(&problem), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains(&problem.replace("enrich.zip", "ingester")), "{}", text(&refused.stderr));
 }
 
 #[test]

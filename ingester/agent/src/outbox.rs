@@ -121,13 +121,11 @@ impl Outbox {
             self.feed.duplicates.inc();
             return Taken::Repeat;
         }
-        match Arc::clone(&self.gate.room).try_acquire_many_owned(share_of(&record)) {
-            Ok(share) => self.queue(record, id, share),
-            Err(_) => {
-                self.feed.lost.inc();
-                Taken::Lost
-            }
-        }
+        let Ok(share) = Arc::clone(&self.gate.room).try_acquire_many_owned(share_of(&record)) else {
+            self.feed.lost.inc();
+            return Taken::Lost;
+        };
+        self.queue(record, id, share)
     }
 
     /// Takes an item of a feed that can wait, as soon as there is room.

@@ -10,7 +10,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -59,6 +59,7 @@ pub struct FeedStatus {
     heard: AtomicU64,
     /// Why it doesn't deliver.
     trouble: Mutex<Option<String>>,
+    ended: AtomicBool,
     started: Instant,
 }
 
@@ -73,6 +74,16 @@ impl FeedStatus {
     pub fn silence(&self) -> Duration {
         let heard = self.heard.load(Ordering::Relaxed);
         self.started.elapsed().saturating_sub(Duration::from_millis(heard.saturating_sub(1)))
+    }
+
+    /// It has no more: a replay came to its end.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has no more.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// Says why it doesn't deliver, without any secret; `None` when it does.
@@ -107,7 +118,29 @@ pub struct SinkStatus {
     pub age: Histogram,
     /// Seconds from reception to acceptance.
     pub latency: Histogram,
+    /// Some of the ages since somebody last asked.
+    ages: Mutex<Sample>,
     trouble: Mutex<Option<String>>,
+}
+
+/// At most 100 of the values, each as likely to be among them: what fits a line of CloudWatch's format.
+#[derive(Debug, Default)]
+struct Sample {
+    values: Vec<f64>,
+    seen: usize,
+}
+
+impl Sample {
+    const MOST: usize = 100;
+
+    fn add(&mut self, value: f64) {
+        self.seen += 1;
+        if self.values.len() < Self::MOST {
+            self.values.push(value);
+        } else if let Some(place) = self.values.get_mut(fastrand::usize(..self.seen)) {
+            *place = value;
+        }
+    }
 }
 
 impl SinkStatus {
@@ -115,9 +148,15 @@ impl SinkStatus {
     pub fn accept(&self, bytes: usize, published: Timestamp, received: Instant) {
         self.accepted.inc();
         self.bytes.inc_by(bytes as u64);
-        let age = Timestamp::now().duration_since(published).as_secs_f64();
-        self.age.observe(age.max(0.0));
+        let age = Timestamp::now().duration_since(published).as_secs_f64().max(0.0);
+        self.age.observe(age);
+        self.ages.lock().unwrap_or_else(PoisonError::into_inner).add(age);
         self.latency.observe(received.elapsed().as_secs_f64());
+    }
+
+    /// Seconds from publication to acceptance since the last call, at most 100 of them.
+    pub fn take_ages(&self) -> Vec<f64> {
+        std::mem::take(&mut *self.ages.lock().unwrap_or_else(PoisonError::into_inner)).values
     }
 
     /// Says what is wrong with it; `None` when nothing is.
@@ -246,6 +285,7 @@ impl Families {
             suspect: self.suspect.get_or_create_owned(&labels),
             heard: AtomicU64::new(0),
             trouble: Mutex::default(),
+            ended: AtomicBool::new(false),
             started,
         }
     }
@@ -263,6 +303,7 @@ impl SinkStatus {
             lost: Counter::default(),
             age: Histogram::new(AGES),
             latency: Histogram::new(LATENCIES),
+            ages: Mutex::default(),
             trouble: Mutex::default(),
         };
         registry.register("accepted", "Records that the sink has", sink.accepted.clone());
@@ -293,6 +334,15 @@ mod tests {
         assert!(text.contains("newsloom_ingester_items_total{feed=\"lseg\"} 3\n"), "{text}");
         assert!(text.contains("newsloom_ingester_silence_seconds{feed=\"lseg\"} 40.0\n"), "{text}");
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn sample_holds_a_hundred_of_whatever_came() {
+        let sink = Status::new().sink();
+        for _ in 0..1000 {
+            sink.accept(1, Timestamp::UNIX_EPOCH, Instant::now());
+        }
+        assert_eq!((sink.take_ages().len(), sink.take_ages().len()), (100, 0));
     }
 
     #[tokio::test(start_paused = true)]

@@ -152,6 +152,11 @@ impl StreamRef {
         self.with_key(Statement::allow(["kinesis:PutRecord", "kinesis:PutRecords"]).on(self.arn()), KeyRef::encrypt)
     }
 
+    /// May ask how it is: whether it is there and active, how many shards it has.
+    pub fn describe(self) -> Grant {
+        Statement::allow(["kinesis:DescribeStreamSummary"]).on(self.arn()).into()
+    }
+
     /// Its records, for `stack.trigger`.
     pub fn records(self) -> Records {
         Records::of(self.arn(), self.read())

@@ -164,6 +164,8 @@ impl Ingestion<'_> {
 
     fn grant(&self, stack: &mut Stack, role: RoleRef, news: StreamRef, logs: LogGroupRef, secrets: Grant) {
         stack.grant(role, news.write());
+        // For `ingester check`, which must not put anything.
+        stack.grant(role, news.describe());
         stack.grant(role, logs.write());
         stack.grant(role, secrets);
         for feed in &self.settings.ingestion.feeds {

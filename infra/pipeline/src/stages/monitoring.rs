@@ -149,7 +149,7 @@ impl Monitoring<'_> {
 
 impl Monitoring<'_> {
     /// What feeds and ingester report.
-    fn ingester(&self) -> [Widget; 3] {
+    fn ingester(&self) -> [Widget; 4] {
         let settings = self.settings;
         let by_feed = |metric: metrics::Metric, statistic: Statistic| {
             let feeds = settings.ingestion.feeds.iter();
@@ -158,7 +158,11 @@ impl Monitoring<'_> {
         let silence = by_feed(metrics::STALENESS, Statistic::Maximum);
         let lost = by_feed(metrics::GAPS, Statistic::Sum);
         let spooled = of_pipeline(settings, metrics::SPOOLED).statistic(Statistic::Maximum);
+        let age = of_pipeline(settings, metrics::ACCEPTED_AGE);
+        let ages = [Statistic::Percentile(50.0), Statistic::Percentile(99.0)]
+            .map(|statistic| age.clone().statistic(statistic));
         [
+            Graph::of("From publication to the stream, ms", ages).from_zero().into(),
             Graph::of("Silence of feeds, seconds", silence).from_zero().into(),
             Graph::of("Announced items that never came", lost).from_zero().into(),
             Graph::of("Waiting on the ingester's disk", [spooled]).from_zero().into(),
@@ -200,6 +204,9 @@ impl Watch<'_> {
         let spooled = of_pipeline(self.settings, metrics::SPOOLED).statistic(Statistic::Maximum);
         let alarm = Alarm::when(spooled).above(0.0).for_periods(5);
         self.add(stack, "IngesterSpools", alarm, "Kinesis doesn't take items; they wait on the ingester's disk");
+        let lost = of_pipeline(self.settings, metrics::LOST).statistic(Statistic::Sum).period(FIVE_MINUTES);
+        let alarm = Alarm::when(lost).above(0.0).for_periods(1);
+        self.add(stack, "IngesterLost", alarm, "Items are lost: the ingester's memory and disk are full");
         for feed in &self.settings.ingestion.feeds {
             let lost = of_feed(self.settings, metrics::GAPS, feed).statistic(Statistic::Sum).period(FIVE_MINUTES);
             let alarm = Alarm::when(lost).above(0.0).for_periods(1);
