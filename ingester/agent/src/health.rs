@@ -150,7 +150,9 @@ mod tests {
     use super::*;
 
     async fn get(address: SocketAddr, path: &str) -> (u16, String) {
-        let answer = reqwest::get(format!("http://{address}{path}")).await.unwrap();
+        let tls = crate::tls::trusting(rustls::RootCertStore::empty());
+        let client = crate::http::client(&tls, PATIENCE).unwrap();
+        let answer = client.get(format!("http://{address}{path}")).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 

@@ -14,7 +14,6 @@ pub struct NoRoots(String);
 /// # Errors
 ///
 /// There is no certificate at all.
-#[expect(clippy::missing_panics_doc, reason = "the provider knows TLS 1.2 and 1.3")]
 pub fn client() -> Result<Arc<ClientConfig>, NoRoots> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
@@ -23,11 +22,17 @@ pub fn client() -> Result<Arc<ClientConfig>, NoRoots> {
         let why = found.errors.first().map(|error| format!(": {error}"));
         return Err(NoRoots(why.unwrap_or_default()));
     }
+    Ok(trusting(roots))
+}
+
+/// The same, trusting these.
+#[expect(clippy::missing_panics_doc, reason = "the provider knows TLS 1.2 and 1.3")]
+pub fn trusting(roots: RootCertStore) -> Arc<ClientConfig> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider knows TLS 1.2 and 1.3")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok(Arc::new(config))
+    Arc::new(config)
 }
