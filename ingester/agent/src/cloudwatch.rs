@@ -18,7 +18,10 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 /// How many lines may wait.
 const WAITING: usize = 10_000;
@@ -38,8 +41,15 @@ const LONGEST: usize = 250_000;
 /// Where lines are put. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Lines {
-    queue: mpsc::Sender<Line>,
+    queue: mpsc::Sender<Message>,
     left_out: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Line(Line),
+    /// Send what came before it now, and say so.
+    Flush(oneshot::Sender<()>),
 }
 
 #[derive(Debug)]
@@ -62,8 +72,16 @@ impl Lines {
         let line = Line { time: Timestamp::now().as_millisecond(), text };
         // CloudWatch refuses a whole request for one line without text.
         let is_blank = line.text.trim().is_empty();
-        if !is_blank && self.queue.try_send(line).is_err() {
+        if !is_blank && self.queue.try_send(Message::Line(line)).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until everything that was put before is sent.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.queue.send(Message::Flush(done)).await.is_ok() {
+            let _ = flushed.await;
         }
     }
 }
@@ -85,7 +103,7 @@ impl io::Write for Lines {
 /// Lines that wait to be sent.
 #[derive(Debug)]
 pub struct Waiting {
-    lines: mpsc::Receiver<Line>,
+    lines: mpsc::Receiver<Message>,
     left_out: Arc<AtomicU64>,
 }
 
@@ -95,8 +113,13 @@ impl Waiting {
     pub async fn send(mut self, client: Client, group: String, stream: String, complain: impl Fn(&str)) {
         let place = Place { client, group, stream };
         retrying(&complain, || place.make()).await;
-        while let Some(events) = self.next_batch().await {
-            retrying(&complain, || place.put(events.clone())).await;
+        while let Some(Batch { events, flush }) = self.next_batch().await {
+            if !events.is_empty() {
+                retrying(&complain, || place.put(events.clone())).await;
+            }
+            if let Some(done) = flush {
+                let _ = done.send(());
+            }
             let left_out = self.left_out.swap(0, Ordering::Relaxed);
             if left_out > 0 {
                 complain(&format!("{left_out} lines were left out of CloudWatch: too many waited"));
@@ -104,24 +127,35 @@ impl Waiting {
         }
     }
 
-    async fn next_batch(&mut self) -> Option<Vec<InputLogEvent>> {
-        let mut events = Vec::new();
+    async fn next_batch(&mut self) -> Option<Batch> {
+        let mut batch = Batch { events: Vec::new(), flush: None };
         let mut bytes = 0;
-        let first = self.lines.recv().await?;
+        let mut next = Some(self.lines.recv().await?);
         let until = Instant::now() + LINGER;
-        let mut next = Some(first);
-        while let Some(line) = next {
+        while let Some(message) = next {
+            let line = match message {
+                Message::Line(line) => line,
+                Message::Flush(done) => {
+                    batch.flush = Some(done);
+                    break;
+                }
+            };
             bytes += line.text.len() + BYTES_BESIDE;
-            events.extend(InputLogEvent::builder().timestamp(line.time).message(line.text).build());
-            if events.len() >= LINES || bytes >= BYTES - LONGEST {
+            batch.events.extend(InputLogEvent::builder().timestamp(line.time).message(line.text).build());
+            if batch.events.len() >= LINES || bytes >= BYTES - LONGEST {
                 break;
             }
             next = tokio::time::timeout_at(until, self.lines.recv()).await.unwrap_or(None);
         }
         // A request's lines must be in the order of their times, and a clock can be set back.
-        events.sort_by_key(InputLogEvent::timestamp);
-        Some(events)
+        batch.events.sort_by_key(InputLogEvent::timestamp);
+        Some(batch)
     }
+}
+
+struct Batch {
+    events: Vec<InputLogEvent>,
+    flush: Option<oneshot::Sender<()>>,
 }
 
 struct Place {

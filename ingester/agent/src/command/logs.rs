@@ -16,6 +16,12 @@ pub(super) fn init(told: &Told, lines: Option<Lines>) {
     let _ = tracing_subscriber::registry().with(filter(told)).with(plain).with(json).try_init();
 }
 
+/// Says only what is wrong, unless asked: the steps say the rest.
+pub(super) fn init_for_checks(told: &Told) {
+    let quiet = Told { quiet: !told.verbose, verbose: told.verbose, ..Told::default() };
+    init(&quiet, None);
+}
+
 fn filter(told: &Told) -> EnvFilter {
     let level = match (told.quiet, told.verbose) {
         (true, _) => "warn",
