@@ -5,6 +5,7 @@
 //! to, and keeps a journal.
 
 mod dynamodb;
+mod kinesis;
 mod lexicon;
 mod secrets;
 mod sqs;
@@ -22,13 +23,14 @@ use hyper::{Request, Response, StatusCode};
 
 pub use self::{
     dynamodb::{Call as DynamoDbCall, DynamoDb},
+    kinesis::{Call as KinesisCall, Kinesis, Shard, StreamRecord},
     sagemaker::SageMaker,
     secrets::Secrets,
     sqs::{Message, Sqs},
 };
 use crate::server::{Reply, Server, respond};
 
-/// SageMaker's runtime, DynamoDB, SQS and Secrets Manager on one port of 127.0.0.1.
+/// SageMaker's runtime, DynamoDB, Kinesis, SQS and Secrets Manager on one port of 127.0.0.1.
 ///
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {
@@ -53,13 +55,14 @@ pub struct Aws {
 struct Services {
     sagemaker: SageMaker,
     dynamodb: DynamoDb,
+    kinesis: Kinesis,
     sqs: Sqs,
     secrets: Secrets,
     not_understood: Arc<Mutex<Vec<String>>>,
 }
 
 impl Aws {
-    /// Starts the server, with empty tables and queues.
+    /// Starts the server, with no table, stream or message.
     ///
     /// # Errors
     ///
@@ -69,6 +72,7 @@ impl Aws {
         let services = Services {
             sagemaker: SageMaker::default(),
             dynamodb: DynamoDb::start()?,
+            kinesis: Kinesis::start()?,
             sqs: Sqs::default(),
             secrets: Secrets::default(),
             not_understood: Arc::default(),
@@ -104,6 +108,11 @@ impl Aws {
         &self.services.dynamodb
     }
 
+    /// Kinesis: streams to write and to read.
+    pub fn kinesis(&self) -> &Kinesis {
+        &self.services.kinesis
+    }
+
     /// SQS: queues to send to.
     pub fn sqs(&self) -> &Sqs {
         &self.services.sqs
@@ -130,6 +139,10 @@ impl Services {
             Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", operation)) => {
                 let operation = operation.to_owned();
                 self.dynamodb.answer(&operation, request).await
+            }
+            Some(("Kinesis_20131202", operation)) => {
+                let operation = operation.to_owned();
+                self.kinesis.answer(&operation, request).await
             }
             Some(("AmazonSQS", operation @ ("SendMessage" | "SendMessageBatch"))) => {
                 Ok(self.sqs.answer(operation, request.body()))

@@ -4,7 +4,8 @@
 //! no other, and is gone when it is dropped:
 //!
 //! - [`runtime_api`]: the Lambda Runtime API, and [`function`], a `bootstrap` that runs under it
-//! - [`aws`]: SageMaker, DynamoDB, SQS and Secrets Manager behind one `AWS_ENDPOINT_URL`, which fail when told to
+//! - [`aws`]: SageMaker, DynamoDB, Kinesis, SQS and Secrets Manager behind one `AWS_ENDPOINT_URL`, which fail when told
+//!   to
 //! - [`rabbitmq`]: a private RabbitMQ node
 //! - [`proxy`]: a connection that can be cut
 

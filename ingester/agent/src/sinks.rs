@@ -1,5 +1,7 @@
 //! Where items go.
 
+pub mod kinesis;
+
 use crate::outbox::Records;
 use std::future::Future;
 

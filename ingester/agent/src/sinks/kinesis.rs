@@ -1,0 +1,3 @@
+//! Kinesis.
+#![allow(dead_code)]
+mod batches;
