@@ -1,5 +1,9 @@
 //! Feeds: where news comes from.
 
+mod fingerprint;
+mod pause;
+pub mod replay;
+
 use crate::outbox::Outbox;
 use std::future::Future;
 use tokio_util::sync::CancellationToken;

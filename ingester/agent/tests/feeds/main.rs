@@ -1,0 +1,5 @@
+//! Feeds against small servers on loopback sockets that do as they are told.
+
+mod replay;
+mod server;
+mod stage;
