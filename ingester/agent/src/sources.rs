@@ -3,6 +3,8 @@
 mod fingerprint;
 mod pause;
 pub mod replay;
+pub mod rss;
+mod text;
 
 use crate::outbox::Outbox;
 use std::future::Future;
