@@ -13,10 +13,14 @@ pub const USER_AGENT: &str = concat!("newsloom-ingester/", env!("CARGO_PKG_VERSI
 ///
 /// The system can't.
 pub fn client(tls: &ClientConfig, timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    builder(tls, timeout).build()
+}
+
+/// The same, to be refined.
+pub fn builder(tls: &ClientConfig, timeout: Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls.clone())
         .user_agent(USER_AGENT)
         .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
-        .build()
 }

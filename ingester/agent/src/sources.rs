@@ -1,5 +1,11 @@
 //! Feeds: where news comes from.
 
+mod fingerprint;
+mod pause;
+pub mod replay;
+pub mod rss;
+mod text;
+
 use crate::outbox::Outbox;
 use std::future::Future;
 use tokio_util::sync::CancellationToken;

@@ -1,0 +1,6 @@
+//! Feeds against small servers on loopback sockets that do as they are told.
+
+mod replay;
+mod rss;
+mod server;
+mod stage;
