@@ -1,5 +1,7 @@
 //! Feeds: where news comes from.
 
+pub mod lseg;
+
 use crate::outbox::Outbox;
 use std::future::Future;
 use tokio_util::sync::CancellationToken;
