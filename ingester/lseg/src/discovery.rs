@@ -1,0 +1,1 @@
+//! Endpoints of LSEG's cloud.

@@ -1,0 +1,184 @@
+//! Inflating, with buffers that are kept and a limit.
+
+use super::MAX_INFLATED;
+use flate2::{Crc, Decompress, FlushDecompress, Status};
+use std::fmt;
+
+/// The buffer that is kept: the feed's items are far below; one large item must not hold its memory for ever.
+const KEPT: usize = 256 * 1024;
+
+/// Inflates one item after the other.
+pub(super) struct Gunzip {
+    state: Decompress,
+    inflated: Vec<u8>,
+}
+
+/// What is in the parts is no item. Kinds of RFC 1952.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Corrupt {
+    /// No gzip, or one that ends in its header.
+    #[error("is no gzip")]
+    Header,
+    /// Compressed data that is none.
+    #[error("can't be inflated")]
+    Data,
+    /// It ends too early.
+    #[error("is cut off")]
+    Cut,
+    /// What came out is not what went in.
+    #[error("is damaged: the checksum differs")]
+    Checksum,
+    /// More comes out than any item has.
+    #[error("inflates to more than {MAX_INFLATED} bytes")]
+    Large,
+}
+
+impl Default for Gunzip {
+    fn default() -> Self {
+        Self { state: Decompress::new(false), inflated: Vec::new() }
+    }
+}
+
+impl fmt::Debug for Gunzip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gunzip").field("kept", &self.inflated.capacity()).finish_non_exhaustive()
+    }
+}
+
+impl Gunzip {
+    /// Inflates a gzip of one member; what may follow it is ignored.
+    pub(super) fn inflate(&mut self, gzip: &[u8]) -> Result<&[u8], Corrupt> {
+        let compressed = after_header(gzip).ok_or(Corrupt::Header)?;
+        self.state.reset(false);
+        self.inflated.clear();
+        self.inflated.shrink_to(KEPT);
+        self.inflated.reserve(expected(compressed));
+        let rest = self.inflate_all(compressed)?;
+        let mut checksum = Crc::new();
+        checksum.update(&self.inflated);
+        let trailer = rest.first_chunk::<8>().ok_or(Corrupt::Cut)?;
+        let [a, b, c, d, e, f, g, h] = *trailer;
+        let intact =
+            u32::from_le_bytes([a, b, c, d]) == checksum.sum() && u32::from_le_bytes([e, f, g, h]) == checksum.amount();
+        if intact { Ok(&self.inflated) } else { Err(Corrupt::Checksum) }
+    }
+
+    /// Inflates to the end, and gives back what follows it.
+    fn inflate_all<'a>(&mut self, compressed: &'a [u8]) -> Result<&'a [u8], Corrupt> {
+        let mut rest = compressed;
+        loop {
+            let (read, written) = (self.state.total_in(), self.state.total_out());
+            let status = self
+                .state
+                .decompress_vec(rest, &mut self.inflated, FlushDecompress::None)
+                .map_err(|_| Corrupt::Data)?;
+            let read = usize::try_from(self.state.total_in() - read).unwrap_or(rest.len());
+            rest = rest.get(read..).unwrap_or_default();
+            if status == Status::StreamEnd {
+                return if self.inflated.len() > MAX_INFLATED { Err(Corrupt::Large) } else { Ok(rest) };
+            }
+            let full = self.inflated.len() == self.inflated.capacity();
+            if !full && rest.is_empty() || !full && read == 0 && self.state.total_out() == written {
+                return Err(Corrupt::Cut);
+            }
+            self.grow()?;
+        }
+    }
+
+    /// Makes room where there is none; one byte more than the limit shows that it is passed.
+    fn grow(&mut self) -> Result<(), Corrupt> {
+        let length = self.inflated.len();
+        if length > MAX_INFLATED {
+            return Err(Corrupt::Large);
+        }
+        if length == self.inflated.capacity() {
+            self.inflated.reserve_exact(length.max(4096).min(MAX_INFLATED + 1 - length));
+        }
+        Ok(())
+    }
+}
+
+/// How much to expect: what the trailer says, as far as that is likely, as deflate makes a thousandth at best.
+fn expected(compressed: &[u8]) -> usize {
+    let said = compressed.last_chunk::<4>().map_or(0, |said| u32::from_le_bytes(*said) as usize);
+    said.min(compressed.len().saturating_mul(16)).clamp(64, MAX_INFLATED) + 1
+}
+
+/// What follows the header.
+fn after_header(gzip: &[u8]) -> Option<&[u8]> {
+    const CHECKSUM: u8 = 1 << 1;
+    const EXTRA: u8 = 1 << 2;
+    const NAME: u8 = 1 << 3;
+    const COMMENT: u8 = 1 << 4;
+    let [0x1F, 0x8B, 8, flags, _, _, _, _, _, _, rest @ ..] = gzip else { return None };
+    let mut rest = rest;
+    if flags & EXTRA != 0 {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        rest = after.get(usize::from(u16::from_le_bytes(*length))..)?;
+    }
+    for flag in [NAME, COMMENT] {
+        if flags & flag != 0 {
+            let end = rest.iter().position(|byte| *byte == 0)?;
+            rest = &rest[end + 1..];
+        }
+    }
+    if flags & CHECKSUM != 0 { rest.get(2..) } else { Some(rest) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, GzBuilder, write::GzEncoder};
+    use std::io::Write;
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_was_compressed_comes_back_whatever_the_header_holds() {
+        let mut gunzip = Gunzip::default();
+        let mut named =
+            GzBuilder::new().filename("a").comment("b").extra(vec![1, 2, 3]).write(vec![], Compression::fast());
+        named.write_all(b"content").unwrap();
+        assert_eq!(gunzip.inflate(&named.finish().unwrap()), Ok(&b"content"[..]));
+        for length in [0, 1, 63, 64, 65, 4096, 100_000, MAX_INFLATED] {
+            let content: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            assert!(gunzip.inflate(&gzip(&content)).unwrap() == content, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn what_is_no_item_is_refused_and_the_next_one_is_none_the_worse() {
+        let good = gzip(b"content");
+        let mut damaged = good.clone();
+        let checksum = damaged.len() - 8;
+        damaged[checksum] ^= 1;
+        let cases: Vec<(&[u8], Corrupt)> = vec![
+            (b"", Corrupt::Header),
+            (b"{}", Corrupt::Header),
+            (&good[..9], Corrupt::Header),
+            (&good[..12], Corrupt::Cut),
+            (&good[..good.len() - 1], Corrupt::Cut),
+            (&damaged, Corrupt::Checksum),
+            (b"\x1F\x8B\x08\0\0\0\0\0\0\0\xFF\xFF\xFF\xFF", Corrupt::Data),
+        ];
+        let mut gunzip = Gunzip::default();
+        for (bytes, expected) in cases {
+            assert_eq!(gunzip.inflate(bytes), Err(expected), "{bytes:?}");
+            assert_eq!(gunzip.inflate(&good), Ok(&b"content"[..]));
+        }
+    }
+
+    #[test]
+    fn bomb_is_stopped_at_the_limit_and_its_memory_given_back() {
+        let mut gunzip = Gunzip::default();
+        assert_eq!(gunzip.inflate(&gzip(&vec![0; MAX_INFLATED + 1])), Err(Corrupt::Large));
+        assert_eq!(gunzip.inflate(&gzip(&vec![0; 20 * MAX_INFLATED])), Err(Corrupt::Large));
+        assert!(gunzip.inflated.capacity() <= MAX_INFLATED + 1);
+        gunzip.inflate(&gzip(b"content")).unwrap();
+        assert!(gunzip.inflated.capacity() <= KEPT);
+    }
+}

@@ -1,0 +1,301 @@
+//! How a stream is, and what is to be done about it.
+//!
+//! Meanings are those of LSEG's WebSocket API protocol specification, version 1.4 (State, StreamState, DataState,
+//! StateCode); numbers those of the Real-Time SDK's `rsslState.h`.
+
+use crate::scalar::{self, Scalar};
+use serde::{Deserialize, Deserializer};
+use std::{borrow::Cow, fmt};
+
+/// How a stream is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct State<'a> {
+    /// Whether it stands.
+    #[serde(rename = "Stream", default)]
+    pub stream: Stream,
+    /// Whether what came on it is good.
+    #[serde(rename = "Data", default)]
+    pub data: Data,
+    /// Why.
+    #[serde(rename = "Code", default)]
+    pub code: Code,
+    /// Why, in the server's words; it may quote what it was sent.
+    #[serde(rename = "Text", borrow, default, deserialize_with = "scalar::text")]
+    pub text: Option<Cow<'a, str>>,
+}
+
+/// What is to be done about an item's stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Item {
+    /// Nothing: it is open and good.
+    Healthy,
+    /// It stands, but something may be stale or lost.
+    Suspect,
+    /// Nothing changed but the words.
+    Unchanged,
+    /// To be asked for again on this connection, after a pause.
+    Again,
+    /// It would be refused again until somebody changes something.
+    Late,
+    /// To be asked for by the new name in the message.
+    Redirected,
+}
+
+/// What is to be done about a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// Go on.
+    Healthy,
+    /// It stands, but something may be stale or lost.
+    Suspect,
+    /// Nothing changed but the words.
+    Unchanged,
+    /// Another connection, with another token, at another endpoint.
+    Again,
+    /// It would be refused again until somebody changes something.
+    Late,
+}
+
+impl State<'_> {
+    /// What is to be done, if this is an item's.
+    pub fn of_item(&self) -> Item {
+        match (self.stream, self.data) {
+            (Stream::Open, Data::Ok) => Item::Healthy,
+            (Stream::Open, Data::Suspect) => Item::Suspect,
+            (Stream::Open, Data::NoChange) | (Stream::Unspecified, _) => Item::Unchanged,
+            (Stream::Closed, _) if self.code.lasts() => Item::Late,
+            (Stream::Closed | Stream::ClosedRecover | Stream::NonStreaming, _) => Item::Again,
+            (Stream::Redirected, _) => Item::Redirected,
+        }
+    }
+
+    /// What is to be done, if this is a login's.
+    pub fn of_login(&self) -> Login {
+        match (self.stream, self.data) {
+            (Stream::Open, Data::Ok) => Login::Healthy,
+            (Stream::Open, Data::Suspect) => Login::Suspect,
+            (Stream::Open, Data::NoChange) | (Stream::Unspecified, _) => Login::Unchanged,
+            _ if self.code.lasts() => Login::Late,
+            _ => Login::Again,
+        }
+    }
+
+    /// Whether the answer to a batch is the good one: its own stream ends, and the items' begin.
+    pub fn is_batch_accepted(&self) -> bool {
+        self.stream == Stream::Closed && self.data == Data::Ok
+    }
+}
+
+impl fmt::Display for State<'_> {
+    /// `Closed, Suspect, NotEntitled`, and the server's words, which nobody has masked yet.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {:?}, {}", self.stream, self.data, self.code.name())?;
+        match &self.text {
+            Some(text) if !text.is_empty() => write!(f, ": {text}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a stream stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stream {
+    /// The server doesn't say, or says something new.
+    #[default]
+    Unspecified,
+    /// It does.
+    Open,
+    /// It was a single answer.
+    NonStreaming,
+    /// It doesn't, but can come back on this service.
+    ClosedRecover,
+    /// It is not to be had here; perhaps on another connection.
+    Closed,
+    /// It is to be had by another name.
+    Redirected,
+}
+
+/// Whether what came on a stream is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Data {
+    /// As it was.
+    #[default]
+    NoChange,
+    /// It is.
+    Ok,
+    /// It may be stale, or something was lost upstream.
+    Suspect,
+}
+
+/// A code that this table lists.
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal,)+) => {
+        /// Why a stream is as it is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $name,)+
+            /// One that is not in the specification: to be tried again.
+            Unknown,
+            /// None is said.
+            #[default]
+            None,
+        }
+
+        impl Code {
+            /// All that have a number, with it.
+            pub const NUMBERED: &[(Self, u64)] = &[(Self::None, 0), $((Self::$name, $number),)+];
+
+            /// As it is on the wire.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                    Self::Unknown => "Unknown",
+                    Self::None => "None",
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// There is no such item.
+    NotFound = 1,
+    /// Somebody upstream didn't answer in time.
+    Timeout = 2,
+    /// The user may not have it.
+    NotEntitled = 3,
+    /// Something in the request is not understood.
+    InvalidArgument = 4,
+    /// The request makes no sense.
+    UsageError = 5,
+    /// Something more important took its place.
+    Preempted = 6,
+    /// Updates are being merged.
+    JitConflationStarted = 7,
+    /// They no longer are.
+    RealtimeResumed = 8,
+    /// Something upstream changes over.
+    FailoverStarted = 9,
+    /// It has.
+    FailoverCompleted = 10,
+    /// Something was lost.
+    GapDetected = 11,
+    /// No room.
+    NoResources = 12,
+    /// Too many streams.
+    TooManyItems = 13,
+    /// It is open already.
+    AlreadyOpen = 14,
+    /// No such service now.
+    SourceUnknown = 15,
+    /// It isn't open.
+    NotOpen = 16,
+    /// It will never have an update.
+    NonUpdatingItem = 19,
+    /// No such kind of view.
+    UnsupportedViewType = 20,
+    /// No such view.
+    InvalidView = 21,
+    /// All fields come, although some were asked for.
+    FullViewProvided = 22,
+    /// Several items have to be asked for one by one.
+    UnableToRequestAsBatch = 23,
+    /// Several items have to be asked for one by one.
+    NoBatchViewSupportInReq = 26,
+    /// Too many logins of this user.
+    ExceededMaxMountsPerUser = 27,
+    /// Something went wrong at the server.
+    Error = 28,
+    /// The permissions can't be looked up now.
+    DacsDown = 29,
+    /// No such user.
+    UserUnknownToPermSys = 30,
+    /// Too many logins.
+    MaxLoginsReached = 31,
+    /// The application may not connect.
+    UserAccessToAppDenied = 32,
+    /// What comes fills a gap.
+    GapFill = 34,
+    /// The application may not connect.
+    AppAuthorizationFailed = 35,
+}
+
+impl Code {
+    /// Whether the same request will be refused again until somebody changes something.
+    pub const fn lasts(self) -> bool {
+        matches!(
+            self,
+            Self::NotEntitled
+                | Self::AppAuthorizationFailed
+                | Self::UserUnknownToPermSys
+                | Self::UserAccessToAppDenied
+                | Self::NotFound
+                | Self::InvalidArgument
+                | Self::UsageError
+                | Self::InvalidView
+                | Self::UnsupportedViewType
+                | Self::ExceededMaxMountsPerUser
+                | Self::MaxLoginsReached
+        )
+    }
+
+    /// Whether it says that items have to be asked for one by one.
+    pub const fn refuses_batches(self) -> bool {
+        matches!(self, Self::UnableToRequestAsBatch | Self::NoBatchViewSupportInReq)
+    }
+
+    fn named(name: &str) -> Self {
+        // The SDK's names of two of them begin with the permission system's.
+        let plain = if name == "DacsDown" { name } else { name.strip_prefix("Dacs").unwrap_or(name) };
+        let known = Self::NUMBERED.iter().find(|(code, _)| code.name() == plain);
+        known.map_or(Self::Unknown, |(code, _)| *code)
+    }
+
+    fn numbered(number: u64) -> Self {
+        Self::NUMBERED.iter().find(|(_, known)| *known == number).map_or(Self::Unknown, |(code, _)| *code)
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(match Scalar::deserialize(from)? {
+            Scalar::Text(name) => Self::named(&name),
+            Scalar::Number(number) => Self::numbered(number),
+            _ => Self::None,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Stream {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let scalar = Scalar::deserialize(from)?;
+        let is = |name: &str, number: u64| match &scalar {
+            Scalar::Text(text) => text == name,
+            Scalar::Number(given) => *given == number,
+            _ => false,
+        };
+        let known = [
+            ("Open", 1, Self::Open),
+            ("NonStreaming", 2, Self::NonStreaming),
+            ("ClosedRecover", 3, Self::ClosedRecover),
+            ("Closed", 4, Self::Closed),
+            ("Redirected", 5, Self::Redirected),
+        ];
+        Ok(known
+            .into_iter()
+            .find(|(name, number, _)| is(name, *number))
+            .map_or(Self::Unspecified, |(_, _, stream)| stream))
+    }
+}
+
+impl<'de> Deserialize<'de> for Data {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(match Scalar::deserialize(from)? {
+            Scalar::Text(name) if name == "Ok" => Self::Ok,
+            Scalar::Text(name) if name == "Suspect" => Self::Suspect,
+            Scalar::Number(1) => Self::Ok,
+            Scalar::Number(2) => Self::Suspect,
+            _ => Self::NoChange,
+        })
+    }
+}
