@@ -19,7 +19,6 @@ mod connection;
 mod denied;
 mod discovery;
 mod feed;
-mod grant;
 mod key;
 mod login;
 mod rotation;
@@ -121,14 +120,14 @@ impl Cloud {
         let api = Api::new(http, settings.api.as_deref().unwrap_or(LSEG_API))?;
         let connections = match settings.authentication {
             Authentication::V1 => 1,
-            Authentication::V2 => settings.connections.clamp(1, 2).into(),
+            Authentication::V2 => settings.connections.clamp(1, 2),
         };
         let tokens = Tokens::new(settings.name.clone(), api.clone(), login, settings.authentication);
         let discovery = Discovery::new(api, settings.region, connections);
         let request =
             Request { application_id: APPLICATION.into(), service: settings.service, scores: settings.scores };
         let access = Access::Cloud { tokens: Box::new(tokens), discovery };
-        Ok(Self(Feed::new(settings.name, access, connections, request, tls)))
+        Ok(Self(Feed::new(settings.name, access, connections.into(), request, tls)))
     }
 
     /// With other timings, for tests.

@@ -1,15 +1,14 @@
 //! Requests to where tokens are given and endpoints listed.
 
+use super::login::Form;
 use crate::secrets::Secret;
+use ::lseg::token::MAX_REDIRECTS;
 use reqwest::{
     Client, Method, RequestBuilder, Response,
     header::{ACCEPT, HeaderMap, LOCATION, RETRY_AFTER},
 };
 use std::time::Duration;
 use url::{Host, Url};
-
-/// How many redirects are followed.
-const MOST_REDIRECTS: usize = 5;
 
 /// The largest answer that is read: LSEG's list of endpoints has 5 KB.
 const LARGEST_ANSWER: usize = 1 << 20;
@@ -25,7 +24,7 @@ pub(super) struct Api {
 #[derive(Debug)]
 pub(super) enum Ask<'a> {
     /// A token.
-    Grant { form: Vec<(&'static str, &'a str)>, basic: Option<&'a str> },
+    Grant { form: &'a Form },
     /// A document that only who has a token may see.
     Document { token: &'a Secret },
 }
@@ -48,7 +47,7 @@ pub(super) enum ApiError {
     TooLarge { host: String },
     #[error("{host} redirects to {to}, where no credentials are sent")]
     Elsewhere { host: String, to: String },
-    #[error("{host} redirects more than {MOST_REDIRECTS} times")]
+    #[error("{host} redirects more than {MAX_REDIRECTS} times")]
     Circle { host: String },
 }
 
@@ -72,7 +71,7 @@ impl Api {
     /// Asks, and follows redirects as far as credentials may go.
     pub(super) async fn ask(&self, path: &str, ask: &Ask<'_>) -> Result<Answer, ApiError> {
         let mut url = self.base.join(path).map_err(|_| self.elsewhere(path.into()))?;
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             let response = self.send(&url, ask).await?;
             let Some(target) = redirected(&response) else { return self.read(response).await };
             url = self.follow(&url, &target)?;
@@ -82,10 +81,11 @@ impl Api {
 
     async fn send(&self, url: &Url, ask: &Ask<'_>) -> Result<Response, ApiError> {
         let request = match ask {
-            Ask::Grant { form, basic } => {
-                let request = self.request(Method::POST, url).form(form);
-                match basic {
-                    Some(name) => request.basic_auth(name, Some("")),
+            Ask::Grant { form } => {
+                let members: Vec<_> = form.members.iter().map(|(name, value)| (name, value.reveal())).collect();
+                let request = self.request(Method::POST, url).form(&members);
+                match &form.basic {
+                    Some(name) => request.basic_auth(name.reveal(), Some("")),
                     None => request,
                 }
             }
@@ -113,7 +113,9 @@ impl Api {
 
     fn follow(&self, from: &Url, target: &str) -> Result<Url, ApiError> {
         let to = from.join(target).map_err(|_| self.elsewhere("no address".into()))?;
-        let safe = to.scheme() == "https" || (self.is_plain() && is_plain_loopback(&to));
+        // A name and a password in an address would be sent along.
+        let safe = to.username().is_empty() && to.password().is_none() && to.scheme() == "https"
+            || (self.is_plain() && is_plain_loopback(&to));
         if safe && same_owner(&self.base, &to) {
             tracing::debug!(host = to.host_str(), "The API is elsewhere.");
             return Ok(to);

@@ -2,12 +2,10 @@
 
 use super::key::{Key, KeyError};
 use crate::secrets::Secret;
+use ::lseg::token::AUDIENCE;
 use jiff::Timestamp;
 use jsonwebtoken::Header;
 use serde::Serialize;
-
-/// Whom assertions are for (`Refinitiv/websocket-api`, example clients).
-const AUDIENCE: &str = "https://login.ciam.refinitiv.com/as/token.oauth2";
 
 /// How long one is valid, seconds: it is used at once.
 const LIFE: i64 = 300;

@@ -51,7 +51,7 @@ async fn steps(feed: &Feed, told: &mut Told<'_>) -> Option<()> {
         Err(denied) => return failed(told, Step::Token, denied.why),
     };
     let servers = match feed.servers(pass.as_ref()).await {
-        Ok(servers) => servers,
+        Ok(lists) => lists.into_iter().next().unwrap_or_default(),
         Err(denied) => return failed(told, Step::Endpoints, denied.why),
     };
     if pass.is_some() {

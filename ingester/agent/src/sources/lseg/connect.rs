@@ -1,5 +1,6 @@
 //! A WebSocket to one of LSEG's servers.
 
+use ::lseg::discovery::PROTOCOL;
 use futures_util::{Sink, SinkExt, StreamExt};
 use rustls::{ClientConfig, pki_types::ServerName};
 use std::{
@@ -30,9 +31,6 @@ use tokio_tungstenite::{
 };
 use url::{Host, Url};
 
-/// The subprotocol (WebSocket API specification, "Establishing a connection").
-const SUBPROTOCOL: &str = "tr_json2";
-
 /// The largest message that is taken. The servers' own are of 64 KiB at most (`MaxMsgSize`).
 const LARGEST_MESSAGE: usize = 4 << 20;
 
@@ -57,7 +55,7 @@ pub(super) enum ConnectError {
     TimedOut { server: Url, after: Duration },
     #[error("{server} refuses the WebSocket: {status}{}", meaning(*.status))]
     Refused { server: Url, status: StatusCode },
-    #[error("{server} speaks another protocol than {SUBPROTOCOL}")]
+    #[error("{server} speaks another protocol than {PROTOCOL}")]
     Subprotocol { server: Url },
     #[error("{server} is no WebSocket server: {source}")]
     Handshake { server: Url, source: tungstenite::Error },
@@ -211,7 +209,7 @@ fn upgrade(server: &Url) -> Result<Request, ConnectError> {
     let address = || ConnectError::Address { server: server.clone() };
     let mut request = server.as_str().into_client_request().map_err(|_| address())?;
     let headers = request.headers_mut();
-    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(crate::http::USER_AGENT));
     Ok(request)
 }
@@ -312,7 +310,7 @@ mod tests {
     async fn accepted(listener: &TcpListener) -> WebSocketStream<TcpStream> {
         let (tcp, _) = listener.accept().await.unwrap();
         let echo = |_: &Request, mut answer: Response| -> Result<Response, ErrorResponse> {
-            answer.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+            answer.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(PROTOCOL));
             Ok(answer)
         };
         tokio_tungstenite::accept_hdr_async(tcp, echo).await.unwrap()

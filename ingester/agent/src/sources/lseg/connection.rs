@@ -217,6 +217,7 @@ impl<'a> Connection<'a> {
             }
             Output::Incomplete(why) => {
                 feed.incomplete.inc();
+                feed.gaps.inc();
                 tracing::debug!(feed = feed.name, connection = slot, why, "An item stays incomplete.");
             }
             Output::Refused(why) => {

@@ -3,9 +3,8 @@
 use super::{
     Timings,
     api::{Answer, ApiError},
-    grant::{Class, classify, said},
 };
-use crate::secrets::Secret;
+use ::lseg::token::{Grant, Verdict, problem, verdict};
 use runtime::Backoff;
 use tokio::time::Instant;
 
@@ -47,19 +46,17 @@ impl Denied {
     }
 
     /// There was an answer, and it is another than the wanted one.
-    pub(super) fn answered<'a>(
+    pub(super) fn answered(
         what: &str,
         answer: &Answer,
-        secrets: impl IntoIterator<Item = &'a Secret>,
+        secrets: &[&str],
         backoff: &mut Backoff,
         timings: &Timings,
     ) -> Self {
-        let said = said(&answer.body, secrets);
-        let why =
-            [what, ": status ", &answer.status.to_string(), if said.is_empty() { "" } else { ", " }, &said].concat();
-        let denied = match classify(answer.status) {
-            Class::Credentials | Class::Stop => Self::late(why, timings),
-            Class::Retry => Self::soon(why, backoff),
+        let why = format!("{what}: status {}, {}", answer.status, problem(&answer.body, secrets));
+        let denied = match verdict(answer.status, Grant::ClientCredentials) {
+            Verdict::Soon => Self::soon(why, backoff),
+            _ => Self::late(why, timings),
         };
         let asked = answer.retry_after.map_or(denied.until, |after| Instant::now() + after);
         Self { until: denied.until.max(asked), is_about_the_token: answer.status == 401, ..denied }
@@ -75,7 +72,7 @@ mod tests {
         let timings = Timings::default();
         let retry_after = retry_after.map(Duration::from_secs);
         let answer = Answer { status, retry_after, body: br#"{"error":"invalid_grant"}"#.to_vec() };
-        let denied = Denied::answered("no token", &answer, [], &mut timings.backoff(), &timings);
+        let denied = Denied::answered("no token", &answer, &[], &mut timings.backoff(), &timings);
         assert_eq!(denied.why, format!("no token: status {status}, invalid_grant"));
         denied.until - Instant::now()
     }

@@ -4,7 +4,7 @@ use super::{
     Timings,
     board::Board,
     connect::{ConnectError, Socket},
-    connection::{Connection, Over, Scores, Surroundings},
+    connection::{Connection, Scores, Surroundings},
     denied::Denied,
     discovery::Discovery,
     rotation::Rotation,
@@ -114,8 +114,8 @@ impl Feed {
         }
     }
 
-    /// All endpoints, in order of preference.
-    pub(super) async fn servers(&self, token: Option<&Secret>) -> Result<Vec<Url>, Denied> {
+    /// Each connection's endpoints, in its order of preference.
+    pub(super) async fn servers(&self, token: Option<&Secret>) -> Result<Vec<Vec<Url>>, Denied> {
         match (&self.access, token) {
             (Access::Cloud { tokens, discovery }, Some(token)) => {
                 let listed = discovery.servers(token, &self.timings).await;
@@ -125,7 +125,9 @@ impl Feed {
                 listed
             }
             (Access::Cloud { .. }, None) => Ok(Vec::new()),
-            (Access::Deployed { servers, .. }, _) => Ok(servers.clone()),
+            (Access::Deployed { servers, .. }, _) => {
+                Ok((0..self.connections).map(|slot| from(servers, slot)).collect())
+            }
         }
     }
 
@@ -155,13 +157,21 @@ impl Feed {
             return Ok(server);
         }
         let servers = self.servers(token).await?;
-        tracing::info!(feed = self.name, servers = servers.len(), "These are the endpoints.");
+        tracing::debug!(feed = self.name, connection = slot, servers = ?servers.get(slot), "These are the endpoints.");
         let learnt = self.rotation.with(|rotation| {
             rotation.learn(servers);
             rotation.take(slot)
         });
         learnt.ok_or_else(|| Denied::late("there is no endpoint", &self.timings))
     }
+}
+
+/// All servers, beginning with the one at `first`.
+fn from(servers: &[Url], first: usize) -> Vec<Url> {
+    let mut servers = servers.to_vec();
+    let count = servers.len().max(1);
+    servers.rotate_left(first % count);
+    servers
 }
 
 /// Where this runs: the address, and the host's name (RTO example clients, `Position`).
@@ -236,8 +246,8 @@ impl Connecting<'_> {
     }
 
     async fn deliver(&self, socket: Socket, pass: Option<Pass>) -> Outcome {
-        let (token, renewals) = pass.map_or((None, None), |pass| (Some(pass.token), pass.renewals));
-        let options = self.feed.options(&socket, token.as_ref());
+        let token = pass.as_ref().map(|pass| &pass.token);
+        let options = self.feed.options(&socket, token);
         let around = Surroundings {
             board: self.board,
             slot: self.slot,
@@ -246,19 +256,23 @@ impl Connecting<'_> {
             stop: self.stop,
         };
         let works = || self.feed.rotation.with(|rotation| rotation.works(self.slot));
+        let renewals = pass.as_ref().and_then(|pass| pass.renewals.clone());
         let over = Connection::new(socket, options, around).run(renewals, works).await;
         if over.said && !self.stop.is_cancelled() {
-            self.doubt(token.as_ref()).await;
+            self.doubt(token).await;
         }
-        self.outcome(over)
-    }
-
-    fn outcome(&self, over: Over) -> Outcome {
         let next = match over.again {
-            Again::Soon => Next::Soon,
-            Again::Late => Next::Late,
+            Again::Late if !self.threw_itself_out(pass.as_ref()).await => Next::Late,
+            Again::Soon | Again::Late => Next::Soon,
         };
         Outcome { why: over.why, healthy: over.healthy, next }
+    }
+
+    async fn threw_itself_out(&self, pass: Option<&Pass>) -> bool {
+        match (&self.feed.access, pass) {
+            (Access::Cloud { tokens, .. }, Some(pass)) => tokens.has_signed_on_since(pass).await,
+            _ => false,
+        }
     }
 
     /// The server may have refused it for the token's sake.

@@ -5,12 +5,10 @@ use super::{
     key::PrivateKey,
 };
 use crate::secrets::{Place, Secret, SecretError};
+use ::lseg::token::SCOPE;
 use jiff::Timestamp;
 use news::feeds::Authentication;
 use serde::Deserialize;
-
-/// What tokens are for (`Refinitiv/websocket-api`, example clients).
-const SCOPE: &str = "trapi.streaming.pricing.read";
 
 /// How a signed assertion is announced (RFC 7523, section 2.2).
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -44,9 +42,9 @@ pub(super) struct ServiceAccount {
 
 /// A request for a token.
 #[derive(Debug)]
-pub(super) struct Grant {
+pub(super) struct Form {
     /// Names and values.
-    pub(super) form: Vec<(&'static str, Secret)>,
+    pub(super) members: Vec<(&'static str, Secret)>,
     /// The name of the request's own login, which has no password.
     pub(super) basic: Option<Secret>,
 }
@@ -82,7 +80,7 @@ impl Login {
     }
 
     /// The request for a first token. `exclusively` throws another session of a version 1 login out.
-    pub(super) fn grant(&self, exclusively: bool) -> Result<Grant, AssertionError> {
+    pub(super) fn first(&self, exclusively: bool) -> Result<Form, AssertionError> {
         match self {
             Self::V1(machine) => Ok(machine.password(exclusively)),
             Self::V2(account) => account.credentials(Timestamp::now()),
@@ -90,7 +88,7 @@ impl Login {
     }
 
     /// The request for the token after another one, with what came with it.
-    pub(super) fn refresh(&self, token: &Secret) -> Option<Grant> {
+    pub(super) fn refresh(&self, token: &str) -> Option<Form> {
         match self {
             Self::V1(machine) => Some(machine.refresh(token)),
             Self::V2(_) => None,
@@ -99,9 +97,9 @@ impl Login {
 }
 
 impl MachineId {
-    fn password(&self, exclusively: bool) -> Grant {
+    fn password(&self, exclusively: bool) -> Form {
         let exclusively = if exclusively { "True" } else { "False" };
-        let form = vec![
+        let members = vec![
             ("grant_type", Secret::new("password")),
             ("username", Secret::new(self.username.as_str())),
             ("password", self.password.clone()),
@@ -109,34 +107,34 @@ impl MachineId {
             ("scope", Secret::new(SCOPE)),
             ("takeExclusiveSignOnControl", Secret::new(exclusively)),
         ];
-        Grant { form, basic: Some(self.client_id.clone()) }
+        Form { members, basic: Some(self.client_id.clone()) }
     }
 
-    fn refresh(&self, token: &Secret) -> Grant {
-        let form = vec![
+    fn refresh(&self, token: &str) -> Form {
+        let members = vec![
             ("grant_type", Secret::new("refresh_token")),
             ("username", Secret::new(self.username.as_str())),
             ("client_id", self.client_id.clone()),
-            ("refresh_token", token.clone()),
+            ("refresh_token", Secret::new(token)),
         ];
-        Grant { form, basic: Some(self.client_id.clone()) }
+        Form { members, basic: Some(self.client_id.clone()) }
     }
 }
 
 impl ServiceAccount {
-    fn credentials(&self, now: Timestamp) -> Result<Grant, AssertionError> {
-        let mut form = vec![
+    fn credentials(&self, now: Timestamp) -> Result<Form, AssertionError> {
+        let mut members = vec![
             ("grant_type", Secret::new("client_credentials")),
             ("client_id", Secret::new(self.client_id.as_str())),
             ("scope", Secret::new(SCOPE)),
         ];
         if let Some(secret) = &self.client_secret {
-            form.push(("client_secret", secret.clone()));
+            members.push(("client_secret", secret.clone()));
         } else if let Some(key) = &self.private_key {
-            form.push(("client_assertion_type", Secret::new(ASSERTION)));
-            form.push(("client_assertion", self.assertion(key, now)?));
+            members.push(("client_assertion_type", Secret::new(ASSERTION)));
+            members.push(("client_assertion", self.assertion(key, now)?));
         }
-        Ok(Grant { form, basic: None })
+        Ok(Form { members, basic: None })
     }
 
     fn assertion(&self, key: &PrivateKey, now: Timestamp) -> Result<Secret, AssertionError> {
@@ -149,11 +147,12 @@ impl ServiceAccount {
     }
 }
 
-impl Grant {
+impl Form {
     /// What no text may show.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        let secret = ["password", "client_secret", "client_assertion", "refresh_token"];
-        self.form.iter().filter(move |(name, _)| secret.contains(name)).map(|(_, value)| value)
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        const SECRET: [&str; 4] = ["password", "client_secret", "client_assertion", "refresh_token"];
+        let secret = self.members.iter().filter(|(name, _)| SECRET.contains(name));
+        secret.map(|(_, value)| value.reveal()).collect()
     }
 }
 
@@ -171,12 +170,12 @@ mod tests {
         Login::read(&Place::File(file.path().into()), version).await
     }
 
-    fn shown(grant: &Grant) -> Vec<String> {
-        grant.form.iter().map(|(name, value)| format!("{name}={}", value.reveal())).collect()
+    fn shown(form: &Form) -> Vec<String> {
+        form.members.iter().map(|(name, value)| format!("{name}={}", value.reveal())).collect()
     }
 
-    fn value<'a>(grant: &'a Grant, wanted: &str) -> &'a str {
-        grant.form.iter().find(|(name, _)| *name == wanted).unwrap().1.reveal()
+    fn value<'a>(form: &'a Form, wanted: &str) -> &'a str {
+        form.members.iter().find(|(name, _)| *name == wanted).unwrap().1.reveal()
     }
 
     #[tokio::test]
@@ -184,7 +183,7 @@ mod tests {
         let login = json!({"username": "GE-A-1", "password": "hunter2", "client_id": "key"});
         let login = read(&login, Authentication::V1).await.unwrap();
         assert!(!format!("{login:?}").contains("hunter2"));
-        let grant = login.grant(true).unwrap();
+        let form = login.first(true).unwrap();
         let expected = [
             "grant_type=password",
             "username=GE-A-1",
@@ -193,8 +192,8 @@ mod tests {
             "scope=trapi.streaming.pricing.read",
             "takeExclusiveSignOnControl=True",
         ];
-        assert_eq!(shown(&grant), expected);
-        let refresh = login.refresh(&Secret::new("r")).unwrap();
+        assert_eq!(shown(&form), expected);
+        let refresh = login.refresh("r").unwrap();
         let expected = ["grant_type=refresh_token", "username=GE-A-1", "client_id=key", "refresh_token=r"];
         assert_eq!(shown(&refresh), expected);
     }
@@ -202,24 +201,24 @@ mod tests {
     #[tokio::test]
     async fn version_2_asks_with_a_secret() {
         let login = json!({"client_id": "GE-1", "client_secret": "hunter2"});
-        let grant = read(&login, Authentication::V2).await.unwrap().grant(true).unwrap();
+        let form = read(&login, Authentication::V2).await.unwrap().first(true).unwrap();
         let expected = [
             "grant_type=client_credentials",
             "client_id=GE-1",
             "scope=trapi.streaming.pricing.read",
             "client_secret=hunter2",
         ];
-        assert_eq!(shown(&grant), expected);
-        assert_eq!(grant.secrets().map(Secret::reveal).collect::<Vec<_>>(), ["hunter2"]);
+        assert_eq!(shown(&form), expected);
+        assert_eq!(form.secrets(), ["hunter2"]);
     }
 
     #[tokio::test]
     async fn assertion_of_a_pem_key_can_be_verified() {
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let login = json!({"client_id": "GE-1", "private_key": pair.serialize_pem(), "key_id": "k1"});
-        let grant = read(&login, Authentication::V2).await.unwrap().grant(true).unwrap();
-        assert_eq!(value(&grant, "client_assertion_type"), ASSERTION);
-        let text = value(&grant, "client_assertion");
+        let form = read(&login, Authentication::V2).await.unwrap().first(true).unwrap();
+        assert_eq!(value(&form, "client_assertion_type"), ASSERTION);
+        let text = value(&form, "client_assertion");
         assert_eq!(decode_header(text).unwrap().kid.as_deref(), Some("k1"));
         let mut validation = Validation::new(jsonwebtoken::Algorithm::ES256);
         validation.set_audience(&["https://login.ciam.refinitiv.com/as/token.oauth2"]);
@@ -227,7 +226,7 @@ mod tests {
         let claims = decode::<Value>(text, &key, &validation).unwrap().claims;
         assert_eq!((&claims["iss"], &claims["sub"]), (&json!("GE-1"), &json!("GE-1")));
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
-        let again = read(&login, Authentication::V2).await.unwrap().grant(true).unwrap();
+        let again = read(&login, Authentication::V2).await.unwrap().first(true).unwrap();
         let again = dangerous::insecure_decode::<Value>(value(&again, "client_assertion")).unwrap().claims;
         assert_ne!(claims["jti"], again["jti"], "each assertion is another");
     }
@@ -241,8 +240,8 @@ mod tests {
             }
             for key in [jwk.clone(), json!(jwk.to_string())] {
                 let login = json!({"client_id": "GE-1", "private_key": key});
-                let grant = read(&login, Authentication::V2).await.unwrap().grant(true).unwrap();
-                let text = value(&grant, "client_assertion");
+                let form = read(&login, Authentication::V2).await.unwrap().first(true).unwrap();
+                let text = value(&form, "client_assertion");
                 let header = decode_header(text).unwrap();
                 assert_eq!((format!("{:?}", header.alg).as_str(), header.kid.as_deref()), (expected, Some("k2")));
                 let public =
@@ -258,11 +257,11 @@ mod tests {
     async fn assertion_of_an_elliptic_jwk_can_be_verified() {
         let (jwk, public) = p256();
         let login = json!({"client_id": "GE-1", "private_key": jwk});
-        let grant = read(&login, Authentication::V2).await.unwrap().grant(true).unwrap();
+        let form = read(&login, Authentication::V2).await.unwrap().first(true).unwrap();
         let mut validation = Validation::new(jsonwebtoken::Algorithm::ES256);
         validation.set_audience(&["https://login.ciam.refinitiv.com/as/token.oauth2"]);
         let key = DecodingKey::from_ec_pem(public.as_bytes()).unwrap();
-        decode::<Value>(value(&grant, "client_assertion"), &key, &validation).unwrap();
+        decode::<Value>(value(&form, "client_assertion"), &key, &validation).unwrap();
     }
 
     #[tokio::test]

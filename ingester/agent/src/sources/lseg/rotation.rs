@@ -2,15 +2,14 @@
 
 use url::Url;
 
-/// The endpoints of a feed, in order of preference, and who is where.
+/// Who is where.
 #[derive(Debug, Default)]
-pub(super) struct Rotation {
-    servers: Vec<Url>,
-    slots: [Slot; 2],
-}
+pub(super) struct Rotation([Slot; 2]);
 
 #[derive(Debug, Default)]
 struct Slot {
+    /// Its endpoints, in order of preference.
+    servers: Vec<Url>,
     /// Where it is, or tries to be.
     at: Option<Url>,
     /// Where it was last.
@@ -20,46 +19,52 @@ struct Slot {
 }
 
 impl Rotation {
-    /// These are the endpoints. Each connection goes on after the one that it tried last.
-    pub(super) fn learn(&mut self, servers: Vec<Url>) {
-        self.servers = servers;
+    /// These are each connection's endpoints, in its order of preference. It goes on after the one that worked last.
+    pub(super) fn learn(&mut self, lists: Vec<Vec<Url>>) {
+        for (slot, servers) in self.0.iter_mut().zip(lists) {
+            slot.servers = servers;
+        }
     }
 
     /// The next endpoint for a connection; `None` after a full round, when it is time to ask for the endpoints anew.
     pub(super) fn take(&mut self, slot: usize) -> Option<Url> {
-        self.leave(slot);
-        let taken = self.slots[1 - slot].at.clone().filter(|_| self.servers.len() > 1);
-        let first = self.first(slot);
-        while self.slots[slot].tried < self.servers.len() {
-            let server = &self.servers[(first + self.slots[slot].tried) % self.servers.len()];
-            self.slots[slot].tried += 1;
-            if taken.as_ref() != Some(server) {
-                let server = server.clone();
-                self.slots[slot].at = Some(server.clone());
-                return Some(server);
-            }
-        }
-        self.slots[slot].tried = 0;
-        self.slots[slot].last = None;
-        None
+        let taken = self.0[1 - slot].at.clone();
+        self.0[slot].take(taken.as_ref())
     }
 
     /// The connection works: the next round begins after this endpoint.
     pub(super) fn works(&mut self, slot: usize) {
-        let slot = &mut self.slots[slot];
+        let slot = &mut self.0[slot];
         slot.last.clone_from(&slot.at);
         slot.tried = 0;
     }
 
     /// The connection is no longer anywhere.
     pub(super) fn leave(&mut self, slot: usize) {
-        self.slots[slot].at = None;
+        self.0[slot].at = None;
+    }
+}
+
+impl Slot {
+    /// The next endpoint but `taken`, unless there is no other.
+    fn take(&mut self, taken: Option<&Url>) -> Option<Url> {
+        let first = self.first();
+        let count = self.servers.len();
+        while self.tried < count {
+            let server = &self.servers[(first + self.tried) % count];
+            self.tried += 1;
+            if taken != Some(server) || count == 1 {
+                self.at = Some(server.clone());
+                return self.at.clone();
+            }
+        }
+        (self.at, self.last, self.tried) = (None, None, 0);
+        None
     }
 
-    fn first(&self, slot: usize) -> usize {
-        let last = self.slots[slot].last.as_ref();
-        let last = last.and_then(|last| self.servers.iter().position(|server| server == last));
-        last.map_or(slot, |last| last + 1)
+    fn first(&self) -> usize {
+        let last = self.last.as_ref().and_then(|last| self.servers.iter().position(|server| server == last));
+        last.map_or(0, |last| last + 1)
     }
 }
 
@@ -69,7 +74,11 @@ mod tests {
 
     fn rotation(hosts: &[&str]) -> Rotation {
         let mut rotation = Rotation::default();
-        rotation.learn(hosts.iter().map(|host| Url::parse(&format!("wss://{host}/WebSocket")).unwrap()).collect());
+        let servers: Vec<_> =
+            hosts.iter().map(|host| Url::parse(&format!("wss://{host}/WebSocket")).unwrap()).collect();
+        let mut others = servers.clone();
+        others.rotate_left(1);
+        rotation.learn(vec![servers, others]);
         rotation
     }
 

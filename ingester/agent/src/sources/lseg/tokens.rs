@@ -4,10 +4,10 @@ use super::{
     Timings,
     api::{Answer, Api, ApiError, Ask},
     denied::Denied,
-    grant::{Class, Granted, Life, classify},
-    login::{Grant, Login, LoginError},
+    login::{Form, Login, LoginError},
 };
 use crate::secrets::{Place, Secret};
+use ::lseg::token::{self, Grant, TokenError, Verdict, verdict};
 use news::feeds::Authentication;
 use runtime::Backoff;
 use std::time::Duration;
@@ -39,9 +39,10 @@ struct State {
 
 #[derive(Debug)]
 struct Token {
-    access: Secret,
-    refresh: Option<Secret>,
-    life: Life,
+    given: token::Token,
+    issued: Instant,
+    /// How often a password had been used by then.
+    sign_on: u64,
     /// A server refused it: it is no good for a login any more.
     doubted: bool,
 }
@@ -54,15 +55,16 @@ pub(super) struct Pass {
     pub(super) renewals: Option<watch::Receiver<Option<Secret>>>,
     /// How long it lives.
     pub(super) lasts: Duration,
+    /// How often a password had been used by then.
+    sign_on: u64,
 }
 
 /// Why no token was given.
 enum Refused {
     Login(LoginError),
     Api(ApiError),
-    Answered(Answer, Grant),
-    /// It was given, and can't be read.
-    Unreadable(String),
+    Answered(Answer, Form),
+    Unreadable(TokenError),
 }
 
 impl<E: Into<LoginError>> From<E> for Refused {
@@ -88,15 +90,21 @@ impl Tokens {
         let Some(token) = &state.token else { return Err(Denied::late("there is no token", timings)) };
         // Under the same lock as the token: no renewal in between is missed.
         let renewals = (self.version == Authentication::V1).then(|| self.newest.subscribe());
-        Ok(Pass { token: token.access.clone(), renewals, lasts: token.life.lasts })
+        Ok(Pass { token: token.access(), renewals, lasts: token.given.lifetime, sign_on: token.sign_on })
+    }
+
+    /// Whether a password was used since: exclusive control throws out what was on before, be it our own.
+    pub(super) async fn has_signed_on_since(&self, pass: &Pass) -> bool {
+        let state = self.state.lock().await;
+        self.version == Authentication::V1 && state.token.as_ref().is_some_and(|token| token.sign_on > pass.sign_on)
     }
 
     /// A server refused this token, perhaps for its own sake: the next login takes another. One that was given just now
     /// isn't doubted, since the next would be refused like it, and nobody asks for tokens in a hot loop.
     pub(super) async fn doubt(&self, token: &Secret, timings: &Timings) {
         let mut state = self.state.lock().await;
-        if let Some(known) = state.token.as_mut().filter(|known| known.access == *token) {
-            known.doubted |= known.life.age(Instant::now()) >= timings.doubt;
+        if let Some(known) = state.token.as_mut().filter(|known| known.access() == *token) {
+            known.doubted |= known.issued.elapsed() >= timings.doubt;
         }
     }
 
@@ -107,7 +115,7 @@ impl Tokens {
         }
         let mut newest = self.newest.subscribe();
         loop {
-            let due = self.state.lock().await.token.as_ref().map(|token| token.life.renewal());
+            let due = self.state.lock().await.token.as_ref().map(Token::renewal);
             let pause = async {
                 match due {
                     Some(due) => sleep_until(due).await,
@@ -124,7 +132,7 @@ impl Tokens {
     async fn renew(&self, timings: &Timings) {
         let mut state = self.state.lock().await;
         // A connection that was being made may have done it meanwhile.
-        if state.token.as_ref().is_some_and(|token| token.life.renewal() > Instant::now()) {
+        if state.token.as_ref().is_some_and(|token| token.renewal() > Instant::now()) {
             return;
         }
         if let Err(denied) = self.fetch(&mut state, timings, true).await {
@@ -140,8 +148,8 @@ impl Tokens {
         }
         match self.granted(state.token.as_ref(), exclusively).await {
             Ok(token) => {
-                tracing::info!(feed = self.feed, seconds = token.life.lasts.as_secs(), "There is a new token.");
-                self.newest.send_replace(Some(token.access.clone()));
+                tracing::info!(feed = self.feed, seconds = token.given.lifetime.as_secs(), "There is a new token.");
+                self.newest.send_replace(Some(token.access()));
                 *state = State { token: Some(token), ..State::default() };
                 Ok(())
             }
@@ -158,48 +166,53 @@ impl Tokens {
 
     async fn granted(&self, old: Option<&Token>, exclusively: bool) -> Result<Token, Refused> {
         let login = Login::read(&self.place, self.version).await?;
-        let refresh = old.and_then(|old| Some((old, login.refresh(old.refresh.as_ref()?)?)));
-        let Some((old, refresh)) = refresh else { return self.ask(login.grant(exclusively)?).await };
-        match self.ask(refresh).await {
-            Ok(token) if token.life.lasts >= old.life.lasts => Ok(token),
-            // It lives shorter: the refresh token is near its own end. It is still better than none.
-            Ok(token) => Ok(self.ask(login.grant(exclusively)?).await.unwrap_or(token)),
-            Err(Refused::Answered(answer, _)) if classify(answer.status) == Class::Credentials => {
-                self.ask(login.grant(exclusively)?).await
+        let sign_on = 1 + old.map_or(0, |old| old.sign_on);
+        let refresh = old.and_then(|old| Some((old, login.refresh(old.given.refresh.as_deref()?)?)));
+        let Some((old, refresh)) = refresh else { return self.ask(login.first(exclusively)?, sign_on).await };
+        match self.ask(refresh, old.sign_on).await {
+            // It is still better than none.
+            Ok(token) if token.given.needs_password_after(&old.given) => {
+                Ok(self.ask(login.first(exclusively)?, sign_on).await.unwrap_or(token))
             }
-            Err(refused) => Err(refused),
+            Err(Refused::Answered(answer, _)) if verdict(answer.status, Grant::Refresh) == Verdict::Password => {
+                self.ask(login.first(exclusively)?, sign_on).await
+            }
+            refreshed => refreshed,
         }
     }
 
-    async fn ask(&self, grant: Grant) -> Result<Token, Refused> {
+    async fn ask(&self, form: Form, sign_on: u64) -> Result<Token, Refused> {
         let path = match self.version {
-            Authentication::V1 => "/auth/oauth2/v1/token",
-            Authentication::V2 => "/auth/oauth2/v2/token",
+            Authentication::V1 => token::PATH_V1,
+            Authentication::V2 => token::PATH_V2,
         };
         let issued = Instant::now();
-        let form: Vec<_> = grant.form.iter().map(|(name, value)| (*name, value.reveal())).collect();
-        let basic = grant.basic.as_ref().map(Secret::reveal);
-        let answer = self.api.ask(path, &Ask::Grant { form, basic }).await.map_err(Refused::Api)?;
+        let answer = self.api.ask(path, &Ask::Grant { form: &form }).await.map_err(Refused::Api)?;
         if answer.status != 200 {
-            return Err(Refused::Answered(answer, grant));
+            return Err(Refused::Answered(answer, form));
         }
-        // A parser's own words may quote the token.
-        let granted: Granted = serde_json::from_slice(&answer.body)
-            .map_err(|error| Refused::Unreadable(format!("no token at line {}", error.line())))?;
-        let life = Life::new(issued, granted.expires_in);
-        Ok(Token { access: granted.access_token, refresh: granted.refresh_token, life, doubted: false })
+        let given = token::read(&answer.body).map_err(Refused::Unreadable)?;
+        Ok(Token { given, issued, sign_on, doubted: false })
     }
 }
 
 impl Token {
+    fn access(&self) -> Secret {
+        Secret::new(self.given.access.as_str())
+    }
+
+    /// When connections that stand get another.
+    fn renewal(&self) -> Instant {
+        self.issued + self.given.renew_after()
+    }
+
     fn is_good_for_a_login(&self, version: Authentication) -> bool {
-        let now = Instant::now();
-        let over = match version {
+        let last = match version {
             // Renewed while it is in use.
-            Authentication::V1 => self.life.renewal() <= now,
-            Authentication::V2 => self.life.is_near_its_end(now),
+            Authentication::V1 => self.renewal(),
+            Authentication::V2 => self.issued + self.given.usable_for(),
         };
-        !over && !self.doubted
+        Instant::now() < last && !self.doubted
     }
 }
 
@@ -209,8 +222,8 @@ impl Refused {
             // Nobody was asked: there is no harm in looking again soon whether somebody has filled it in.
             Self::Login(error) => Denied::soon(error.to_string(), backoff),
             Self::Api(error) => Denied::unanswered("no token", &error, backoff, timings),
-            Self::Answered(answer, grant) => Denied::answered("no token", &answer, grant.secrets(), backoff, timings),
-            Self::Unreadable(why) => Denied::soon(why, backoff),
+            Self::Answered(answer, form) => Denied::answered("no token", &answer, &form.secrets(), backoff, timings),
+            Self::Unreadable(error) => Denied::soon(error.to_string(), backoff),
         }
     }
 }
