@@ -7,6 +7,7 @@
 mod dynamodb;
 mod kinesis;
 mod lexicon;
+mod logs;
 mod secrets;
 mod sqs;
 
@@ -24,13 +25,14 @@ use hyper::{Request, Response, StatusCode};
 pub use self::{
     dynamodb::{Call as DynamoDbCall, DynamoDb},
     kinesis::{Call as KinesisCall, Kinesis, Shard, StreamRecord},
+    logs::Logs,
     sagemaker::SageMaker,
     secrets::Secrets,
     sqs::{Message, Sqs},
 };
 use crate::server::{Reply, Server, respond};
 
-/// SageMaker's runtime, DynamoDB, Kinesis, SQS and Secrets Manager on one port of 127.0.0.1.
+/// SageMaker's runtime, DynamoDB, Kinesis, SQS, Secrets Manager and CloudWatch Logs on one port of 127.0.0.1.
 ///
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {
@@ -58,6 +60,7 @@ struct Services {
     kinesis: Kinesis,
     sqs: Sqs,
     secrets: Secrets,
+    logs: Logs,
     not_understood: Arc<Mutex<Vec<String>>>,
 }
 
@@ -75,6 +78,7 @@ impl Aws {
             kinesis: Kinesis::start()?,
             sqs: Sqs::default(),
             secrets: Secrets::default(),
+            logs: Logs::default(),
             not_understood: Arc::default(),
         };
         let answering = services.clone();
@@ -123,6 +127,11 @@ impl Aws {
         &self.services.secrets
     }
 
+    /// CloudWatch Logs: groups to write to.
+    pub fn logs(&self) -> &Logs {
+        &self.services.logs
+    }
+
     /// The requests that no room knew, as `POST /path X-Amz-Target`. They were answered 501.
     pub fn not_understood(&self) -> Vec<String> {
         lock(&self.services.not_understood).clone()
@@ -148,6 +157,9 @@ impl Services {
                 Ok(self.sqs.answer(operation, request.body()))
             }
             Some(("secretsmanager", "GetSecretValue")) => Ok(self.secrets.answer(request.body())),
+            Some(("Logs_20140328", operation @ ("CreateLogStream" | "PutLogEvents"))) => {
+                Ok(self.logs.answer(operation, request.body()))
+            }
             _ => Ok(self.unknown(&request)),
         }
     }

@@ -1,6 +1,7 @@
 //! Feeds: where news comes from.
 
 mod fingerprint;
+pub mod lseg;
 mod pause;
 pub mod replay;
 pub mod rss;
