@@ -1,5 +1,6 @@
 //! Feeds: where news comes from.
 
+pub mod alpaca;
 mod fingerprint;
 pub mod lseg;
 mod pause;
