@@ -5,18 +5,21 @@ mod events;
 mod measure;
 mod packages;
 mod publish;
-mod python;
 mod report;
 mod row;
 mod stub;
-mod usage;
 
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 
-use crate::{measure::Plan, python::Python, report::Report, row::Who, stub::Stub};
+use bench::{python::Python, usage};
+
+use crate::{measure::Plan, report::Report, row::Who, stub::Stub};
+
+/// What Python's functions need.
+const REQUIREMENTS: &str = "functions/bench/python/requirements.txt";
 
 /// Measures `enrich` and `publish` beside Python's; in the workspace's folder.
 #[derive(Debug, Parser)]
@@ -78,7 +81,7 @@ impl Bench {
         fs::create_dir_all(&folder).context("can't write to target/bench")?;
         let folder = folder.canonicalize()?;
         let load = usage::load();
-        let python = Python::ready(&folder.join("venv"));
+        let python = Python::ready(&folder.join("venv"), REQUIREMENTS);
         if let Err(error) = &python {
             eprintln!("Python's functions are left out: {error:#}");
         }

@@ -9,7 +9,9 @@ use local::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{count, usage};
+use bench::usage;
+
+use crate::count;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, Serialize)]

@@ -11,7 +11,9 @@ use anyhow::{Context, Result};
 use local::function::{Builder, Function};
 use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
 
-use crate::{count, python::Python};
+use bench::python::Python;
+
+use crate::count;
 
 /// A function as it is started, and how large it is.
 pub(crate) struct Program {

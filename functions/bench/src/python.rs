@@ -1,4 +1,4 @@
-//! A Python with what AWS's runtime has, in a virtual environment of its own.
+//! A Python with what it is compared with needs, in a virtual environment of its own.
 
 use std::{
     fs,
@@ -8,24 +8,26 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// What is installed.
-const REQUIREMENTS: &str = "functions/bench/python/requirements.txt";
-
-/// An interpreter that has [`REQUIREMENTS`].
-pub(crate) struct Python {
+/// An interpreter that has what was required.
+#[derive(Debug)]
+pub struct Python {
     environment: PathBuf,
     version: String,
 }
 
 impl Python {
-    /// Makes the environment, or takes the one that an earlier run made of the same requirements.
-    pub(crate) fn ready(environment: &Path) -> Result<Self> {
-        let wanted = fs::read(REQUIREMENTS).with_context(|| format!("can't read {REQUIREMENTS}"))?;
+    /// Makes the environment of a `requirements.txt`, or takes the one that an earlier run made of the same.
+    ///
+    /// # Errors
+    ///
+    /// There is no Python, or it can't install something.
+    pub fn ready(environment: &Path, requirements: &str) -> Result<Self> {
+        let wanted = fs::read(requirements).with_context(|| format!("can't read {requirements}"))?;
         let made_of = environment.join("requirements.txt");
         if fs::read(&made_of).ok().as_deref() != Some(&wanted) {
-            eprintln!("Making {} from {REQUIREMENTS}.", environment.display());
+            eprintln!("Making {} from {requirements}.", environment.display());
             run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
-            let pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--requirement", REQUIREMENTS];
+            let pip = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--requirement", requirements];
             run(Command::new(environment.join("bin/python")).args(pip))?;
             fs::write(&made_of, wanted)?;
         }
@@ -35,16 +37,21 @@ impl Python {
     }
 
     /// `Python 3.11.7`
-    pub(crate) fn version(&self) -> &str {
+    pub fn version(&self) -> &str {
         &self.version
     }
 
-    pub(crate) fn interpreter(&self) -> PathBuf {
+    /// Its executable.
+    pub fn interpreter(&self) -> PathBuf {
         self.environment.join("bin/python")
     }
 
     /// The folder of an installed module.
-    pub(crate) fn module(&self, name: &str) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    ///
+    /// It isn't installed.
+    pub fn module(&self, name: &str) -> Result<PathBuf> {
         let code = format!("import {name}, os; print(os.path.dirname({name}.__file__))");
         let folder = run(Command::new(self.interpreter()).arg("-c").arg(code))?;
         Ok(folder.trim().into())

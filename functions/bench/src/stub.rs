@@ -4,7 +4,6 @@
 //! for each connection and nothing asynchronous: whoever waits for one connection delays no other.
 
 mod dynamodb;
-mod http;
 mod sagemaker;
 
 use std::{
@@ -19,7 +18,7 @@ use std::{
 use serde::Serialize;
 use serde_json::json;
 
-use self::http::{Request, Response};
+use bench::http::{self, Request, Response};
 
 /// The stand-in. It answers as long as the process lives.
 pub(crate) struct Stub {

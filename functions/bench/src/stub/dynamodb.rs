@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use super::{Origin, Shared, State, http::Response, sleep};
+use super::{Origin, Shared, State, sleep};
+use bench::http::Response;
 
 /// The answer after as long as a request takes; `None` for an operation or a body that nobody expects.
 pub(super) fn answer(shared: &Shared, operation: &str, body: &[u8]) -> Option<Response> {

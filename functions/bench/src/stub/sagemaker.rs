@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shared, http::Response};
+use super::Shared;
+use bench::http::Response;
 
 /// `POST /endpoints/{name}/invocations`.
 pub(super) fn is_invocation(path: &str) -> bool {

@@ -46,7 +46,11 @@ impl Logs {
 
     pub(super) fn answer(&self, operation: &str, body: &Bytes) -> Response<Full<Bytes>> {
         let Ok(asked) = serde_json::from_slice::<Asked>(body) else {
-            return error(StatusCode::BAD_REQUEST, "SerializationException", "logGroupName or logStreamName is missing");
+            return error(
+                StatusCode::BAD_REQUEST,
+                "SerializationException",
+                "logGroupName or logStreamName is missing",
+            );
         };
         let mut state = lock(&self.state);
         if state.failures > 0 {
@@ -70,7 +74,7 @@ impl Logs {
             return error(StatusCode::BAD_REQUEST, "InvalidParameterException", refusal);
         }
         lines.extend(asked.events.into_iter().map(|event| event.message));
-        respond(StatusCode::OK, AWS_JSON, "{}".into())
+        respond(StatusCode::OK, AWS_JSON, "{}")
     }
 }
 

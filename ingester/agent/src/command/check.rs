@@ -7,7 +7,10 @@ use super::{
     plan::{Plan, Target},
     usage,
 };
-use crate::{outbox::Outboxes, status::{FeedStatus, Status}};
+use crate::{
+    outbox::Outboxes,
+    status::{FeedStatus, Status},
+};
 use aws_sdk_kinesis::error::DisplayErrorContext;
 use news::feeds::{Feed, Filter};
 use serde_json::json;

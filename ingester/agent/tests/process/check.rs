@@ -25,15 +25,8 @@ fn all_well(steps: &[&str]) -> Vec<(String, bool)> {
     steps.iter().map(|step| ((*step).to_owned(), true)).collect()
 }
 
-const STEPS: [&str; 7] = [
-    "lseg secret",
-    "lseg token",
-    "lseg endpoints",
-    "lseg login",
-    "lseg news",
-    "kinesis stream",
-    "kinesis spool",
-];
+const STEPS: [&str; 7] =
+    ["lseg secret", "lseg token", "lseg endpoints", "lseg login", "lseg news", "kinesis stream", "kinesis spool"];
 
 #[tokio::test]
 async fn every_step_that_works_is_told() {
@@ -52,8 +45,7 @@ async fn step_that_fails_is_told_with_the_reason_and_the_others_are_tried() {
     let config = fs::read_to_string(desk.configure(1)).unwrap().replace("\"stream\":\"news\"", "\"stream\":\"other\"");
     fs::write(desk.folder.path().join("ingester.json"), config).unwrap();
     let output = check(&desk).await;
-    let expected =
-        [("lseg secret", true), ("lseg token", false), ("kinesis stream", false), ("kinesis spool", true)];
+    let expected = [("lseg secret", true), ("lseg token", false), ("kinesis stream", false), ("kinesis spool", true)];
     let expected: Vec<_> = expected.into_iter().map(|(step, ok)| (step.to_owned(), ok)).collect();
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(steps(&output), expected, "{text}");

@@ -22,7 +22,9 @@ async fn health_metrics_and_cloudwatch_tell_of_every_item_and_of_no_secret() {
     assert!(status.success(), "{log}");
 
     let cloudwatch = desk.aws.logs().lines(GROUP).join("\n");
-    for expected in [r#""Heartbeat":1"#, r#""Received":"#, r#""Pipeline":"test""#, r#""message":"Started.""#, "Stopped."] {
+    for expected in
+        [r#""Heartbeat":1"#, r#""Received":"#, r#""Pipeline":"test""#, r#""message":"Started.""#, "Stopped."]
+    {
         assert!(cloudwatch.contains(expected), "{expected} in {cloudwatch}");
     }
     let accounts = &desk.feed.options().accounts;

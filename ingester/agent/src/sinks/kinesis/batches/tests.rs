@@ -129,7 +129,12 @@ fn pauses_grow_with_each_round_of_failures_but_not_with_each_request_of_it() {
 }
 
 /// Refuses every request with one of these, and answers the others, until nothing is left to do.
-fn settle(batches: &mut Batches, poison: &[&str], mut now: Instant, rounds: usize) -> (Vec<String>, Vec<String>, usize) {
+fn settle(
+    batches: &mut Batches,
+    poison: &[&str],
+    mut now: Instant,
+    rounds: usize,
+) -> (Vec<String>, Vec<String>, usize) {
     let (mut accepted, mut set_aside, mut requests) = (Vec::new(), Vec::new(), 0);
     let text = |held: Held| String::from_utf8(held.record.data.to_vec()).unwrap();
     for _ in 0..rounds {

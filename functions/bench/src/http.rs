@@ -9,40 +9,47 @@ const LARGEST_BODY: u64 = 16 << 20;
 
 /// What the stand-in looks at.
 #[derive(Debug, Default)]
-pub(super) struct Request {
-    pub(super) path: String,
+pub struct Request {
+    /// The request's path.
+    pub path: String,
     /// `X-Amz-Target`: which operation of which service; empty for SageMaker, which has a path.
-    pub(super) target: String,
-    pub(super) body: Vec<u8>,
+    pub target: String,
+    /// All of it.
+    pub body: Vec<u8>,
 }
 
 /// A status and JSON.
 #[derive(Debug)]
-pub(super) struct Response {
+pub struct Response {
     status: &'static str,
     media_type: &'static str,
-    pub(super) body: Vec<u8>,
+    /// All of it.
+    pub body: Vec<u8>,
 }
 
 impl Response {
     /// As SageMaker's container answers.
-    pub(super) fn json(body: &impl Serialize) -> Self {
+    pub fn json(body: &impl Serialize) -> Self {
         Self { status: "200 OK", media_type: "application/json", body: bytes(body) }
     }
 
     /// As the services answer that have a target.
-    pub(super) fn aws_json(body: &impl Serialize) -> Self {
+    pub fn aws_json(body: &impl Serialize) -> Self {
         Self { media_type: "application/x-amz-json-1.0", ..Self::json(body) }
     }
 
     /// An error that no client tries again.
-    pub(super) fn refusal(body: &impl Serialize) -> Self {
+    pub fn refusal(body: &impl Serialize) -> Self {
         Self { status: "400 Bad Request", ..Self::aws_json(body) }
     }
 }
 
 /// The connection's next request; `None` when there is none.
-pub(super) fn read(reader: &mut impl BufRead, mut writer: impl Write) -> io::Result<Option<Request>> {
+///
+/// # Errors
+///
+/// It is no request, or the connection broke.
+pub fn read(reader: &mut impl BufRead, mut writer: impl Write) -> io::Result<Option<Request>> {
     let Some(first) = line(reader)? else { return Ok(None) };
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
     let mut request = Request { path, ..Request::default() };
@@ -66,8 +73,12 @@ pub(super) fn read(reader: &mut impl BufRead, mut writer: impl Write) -> io::Res
     Ok(Some(request))
 }
 
-/// Head and body in one piece, as one packet where they fit.
-pub(super) fn write(mut writer: impl Write, response: &Response) -> io::Result<()> {
+/// Writes head and body in one piece, as one packet where they fit.
+///
+/// # Errors
+///
+/// The connection broke.
+pub fn write(mut writer: impl Write, response: &Response) -> io::Result<()> {
     let Response { status, media_type, body } = response;
     let length = body.len();
     let head = format!(
