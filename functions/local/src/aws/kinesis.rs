@@ -147,8 +147,7 @@ impl Kinesis {
     pub fn create_stream(&self, name: &str, shards: u32) {
         self.ask(Operation::CreateStream, json!({ "StreamName": name, "ShardCount": shards }));
         // The emulator makes it active in a task of its own, at once.
-        while self.ask(Operation::DescribeStreamSummary, json!({ "StreamName": name }))["StreamDescriptionSummary"]
-            ["StreamStatus"]
+        while self.ask(Operation::DescribeStreamSummary, json!({ "StreamName": name }))["StreamDescriptionSummary"]["StreamStatus"]
             != "ACTIVE"
         {
             std::thread::yield_now();
