@@ -41,9 +41,9 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record that was read from disk, where it takes no memory from what comes in.
-    pub fn spooled(thread: String, data: Bytes, published: Timestamp) -> Self {
-        Self { thread, data, published, received: Instant::now(), share: None }
+    /// A record that was read from disk: it takes no memory from what comes in.
+    pub fn spooled(thread: String, data: Bytes, published: Timestamp, received: Instant) -> Self {
+        Self { thread, data, published, received, share: None }
     }
 
     /// Gives its share of the memory back: it is on disk as well.

@@ -114,6 +114,8 @@ pub struct SinkStatus {
     pub spooled_bytes: Gauge,
     /// Records that nobody took and that found no room on disk.
     pub lost: Counter,
+    /// Records that Kinesis refuses whatever is tried. They are kept on disk.
+    pub refused: Counter,
     /// Seconds from publication to acceptance.
     pub age: Histogram,
     /// Seconds from reception to acceptance.
@@ -301,6 +303,7 @@ impl SinkStatus {
             spooled: Gauge::default(),
             spooled_bytes: Gauge::default(),
             lost: Counter::default(),
+            refused: Counter::default(),
             age: Histogram::new(AGES),
             latency: Histogram::new(LATENCIES),
             ages: Mutex::default(),
@@ -313,6 +316,7 @@ impl SinkStatus {
         registry.register("spooled", "Records on disk", sink.spooled.clone());
         registry.register("spooled_bytes", "Bytes on disk", sink.spooled_bytes.clone());
         registry.register("lost", "Records for which there was no room on disk", sink.lost.clone());
+        registry.register("sink_refused", "Records that the sink refuses for good", sink.refused.clone());
         registry.register("age_seconds", "From publication to acceptance", sink.age.clone());
         registry.register("latency_seconds", "From reception to acceptance", sink.latency.clone());
         sink

@@ -232,6 +232,11 @@ impl Batches {
         None
     }
 
+    /// Whether the last request failed as a whole, or too many were refused.
+    pub(super) fn is_failing(&self) -> bool {
+        self.calls.are_failing()
+    }
+
     fn suspect(&mut self, lane: Lane, now: Instant) -> Option<Held> {
         let accepted = self.accepted;
         match self.lanes[lane].suspected {

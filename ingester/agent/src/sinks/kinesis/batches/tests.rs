@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 const LIMITS: Limits = Limits { records: 5, bytes: 100, in_flight: 3, linger: Duration::from_millis(5) };
 
 fn record(thread: &str, data: &str) -> Record {
-    Record::spooled(thread.into(), data.to_owned().into(), Timestamp::UNIX_EPOCH)
+    Record::spooled(thread.into(), data.to_owned().into(), Timestamp::UNIX_EPOCH, Instant::now())
 }
 
 fn batches<'a>(records: impl IntoIterator<Item = (&'a str, &'a str)>, now: Instant) -> Batches {
@@ -234,7 +234,7 @@ impl World {
         let thread = thread.to_string();
         let data = [&name.to_be_bytes()[..], &vec![0; size.into()]].concat();
         self.pushed.entry(thread.clone()).or_default().push(name);
-        batches.push(Record::spooled(thread, data.into(), Timestamp::UNIX_EPOCH), None, now);
+        batches.push(Record::spooled(thread, data.into(), Timestamp::UNIX_EPOCH, Instant::now()), None, now);
     }
 
     fn send(&mut self, batches: &mut Batches, now: Instant) -> Result<(), TestCaseError> {
@@ -378,7 +378,7 @@ fn many_records_a_second() {
     for number in 0..RECORDS {
         let now = Instant::now();
         let thread = format!("urn:newsml:thread:{}", number % 50_000);
-        batches.push(Record::spooled(thread, data.clone(), Timestamp::UNIX_EPOCH), None, now);
+        batches.push(Record::spooled(thread, data.clone(), Timestamp::UNIX_EPOCH, Instant::now()), None, now);
         on_the_way.extend(batches.next(now));
         if on_the_way.len() == 4
             && let Some(request) = on_the_way.pop_front()

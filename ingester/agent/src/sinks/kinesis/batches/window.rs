@@ -71,6 +71,21 @@ impl Window {
         self.only_here.len()
     }
 
+    /// How many are not on disk, or nobody knows yet.
+    pub(in crate::sinks::kinesis) fn count_not_on_disk(&self) -> usize {
+        self.held.values().filter(|held| !matches!(held.copied, Copied::OnDisk(_))).count()
+    }
+
+    /// The disk has lost everything.
+    pub(in crate::sinks::kinesis) fn nothing_is_on_disk(&mut self) {
+        for (arrival, held) in &mut self.held {
+            if let Copied::OnDisk(_) = held.copied {
+                held.copied = Copied::No;
+                self.only_here.insert(*arrival, held.since);
+            }
+        }
+    }
+
     /// The record, which is there.
     pub(in crate::sinks::kinesis) fn get(&self, arrival: u64) -> &Held {
         &self.held[&arrival]

@@ -1,0 +1,159 @@
+//! A request, and what its answer means.
+
+use crate::outbox::Record;
+use aws_sdk_kinesis::{
+    Client,
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::put_records::PutRecordsError,
+    primitives::Blob,
+    types::{PutRecordsRequestEntry, PutRecordsResultEntry},
+};
+use std::{error::Error, time::Duration};
+
+/// Why a request failed as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It may well succeed after a pause: throttled, broken, or not to be reached.
+    Passing(String),
+    /// Somebody has to do something first: there is no such stream, access is denied, its key is disabled.
+    Standing(String),
+    /// Something in it is wrong: all of it, or one of its records.
+    Invalid(String),
+}
+
+/// What became of a record.
+pub(super) type Outcome = Result<(), String>;
+
+/// Codes of what passes by itself, whatever their status. Credentials that have expired are renewed.
+const PASSING: [&str; 12] = [
+    "ProvisionedThroughputExceededException",
+    "LimitExceededException",
+    "ThrottlingException",
+    "ThrottledException",
+    "Throttling",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "KMSThrottlingException",
+    "ExpiredTokenException",
+    "ExpiredToken",
+    "RequestExpired",
+    "RequestTimeout",
+];
+
+/// Codes of a request that is wrong in itself.
+const INVALID: [&str; 4] =
+    ["InvalidArgumentException", "ValidationException", "SerializationException", "RequestEntityTooLargeException"];
+
+impl Failure {
+    /// What happened.
+    pub(super) fn text(&self) -> &str {
+        let (Self::Passing(text) | Self::Standing(text) | Self::Invalid(text)) = self;
+        text
+    }
+}
+
+/// A record as a request has it.
+pub(super) fn entry(record: &Record) -> PutRecordsRequestEntry {
+    PutRecordsRequestEntry::builder()
+        .data(Blob::new(record.data.to_vec()))
+        .partition_key(&record.thread)
+        .build()
+        .expect("it has both that are required")
+}
+
+/// Puts records on the stream, and says what became of each. Whether Kinesis has them after a failure is not known.
+pub(super) async fn put(
+    client: Client,
+    stream: String,
+    entries: Vec<PutRecordsRequestEntry>,
+    timeout: Duration,
+) -> Result<Vec<Outcome>, Failure> {
+    let count = entries.len();
+    let request = client.put_records().set_records(Some(entries));
+    let request = if stream.starts_with("arn:") { request.stream_arn(stream) } else { request.stream_name(stream) };
+    let answer = tokio::time::timeout(timeout, request.send()).await;
+    let answer = answer.map_err(|_| Failure::Passing(format!("no answer within {timeout:?}")))?;
+    let answers = answer.map_err(|error| failure(&error))?.records;
+    if answers.len() != count {
+        return Err(Failure::Passing(format!("{} answers to {count} records", answers.len())));
+    }
+    Ok(answers.into_iter().map(outcome).collect())
+}
+
+fn outcome(answer: PutRecordsResultEntry) -> Outcome {
+    if answer.sequence_number.is_some() && answer.error_code.is_none() {
+        return Ok(());
+    }
+    let code = answer.error_code.as_deref().unwrap_or("no sequence number");
+    Err(format!("{code}: {}", answer.error_message.as_deref().unwrap_or("no message")))
+}
+
+fn failure(error: &SdkError<PutRecordsError, HttpResponse>) -> Failure {
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+    let Some(service) = error.as_service_error() else {
+        return Failure::Passing(chain(error));
+    };
+    let code = service.code().unwrap_or("no code");
+    let text = format!("{code} ({status}): {}", service.message().unwrap_or("no message"));
+    judged(code, status, text)
+}
+
+fn judged(code: &str, status: u16, text: String) -> Failure {
+    match code {
+        _ if PASSING.contains(&code) || status >= 500 || status == 429 => Failure::Passing(text),
+        _ if INVALID.contains(&code) || status == 413 => Failure::Invalid(text),
+        _ => Failure::Standing(text),
+    }
+}
+
+/// An error with what caused it, `dispatch failure: io error: connection refused`.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_code_means_for_the_next_attempt() {
+        let cases: [(&str, u16, fn(String) -> Failure); 13] = [
+            ("ProvisionedThroughputExceededException", 400, Failure::Passing),
+            ("KMSThrottlingException", 400, Failure::Passing),
+            ("ExpiredTokenException", 400, Failure::Passing),
+            ("InternalFailureException", 500, Failure::Passing),
+            ("ServiceUnavailable", 503, Failure::Passing),
+            ("no code", 429, Failure::Passing),
+            ("InvalidArgumentException", 400, Failure::Invalid),
+            ("ValidationException", 400, Failure::Invalid),
+            ("no code", 413, Failure::Invalid),
+            ("ResourceNotFoundException", 400, Failure::Standing),
+            ("AccessDeniedException", 400, Failure::Standing),
+            ("KMSDisabledException", 400, Failure::Standing),
+            ("UnrecognizedClientException", 400, Failure::Standing),
+        ];
+        for (code, status, expected) in cases {
+            assert_eq!(judged(code, status, code.into()), expected(code.into()), "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn record_is_accepted_that_has_a_number_and_no_error() {
+        let result = PutRecordsResultEntry::builder;
+        assert_eq!(outcome(result().sequence_number("1").shard_id("s").build()), Ok(()));
+        let failed = result().error_code("InternalFailure").error_message("broken").build();
+        assert_eq!(outcome(failed), Err("InternalFailure: broken".into()));
+        assert!(outcome(result().build()).is_err());
+    }
+}
