@@ -232,7 +232,7 @@ mod tests {
             let html = format!("<{element}>").repeat(100_000);
             assert!(plain(&format!("{html}text")).len() <= 8, "{element}");
         }
-        assert!(started.elapsed() < std::time::Duration::from_secs(60), "{:?}", started.elapsed());
+        assert!(started.elapsed() < std::time::Duration::from_mins(1), "{:?}", started.elapsed());
     }
 
     proptest! {
