@@ -29,11 +29,11 @@ use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
 /// Everything that is quick, quick; what mustn't happen in a test, never.
 const SOON: Tempo = Tempo {
     pauses: [Duration::from_millis(1), Duration::from_millis(5)],
-    healthy: Duration::from_secs(3600),
-    occupied: Duration::from_secs(3600),
-    hopeless: Duration::from_secs(3600),
+    healthy: Duration::from_hours(1),
+    occupied: Duration::from_hours(1),
+    hopeless: Duration::from_hours(1),
     answer: Duration::from_secs(10),
-    silence: Duration::from_secs(3600),
+    silence: Duration::from_hours(1),
 };
 
 /// The server's end of a connection.
