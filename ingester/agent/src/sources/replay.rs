@@ -1,7 +1,8 @@
 //! Recorded items: JSON Lines from a file, standard input or S3, at their own pace or as fast as it goes.
 //!
 //! For tests and demonstrations, and for batches of the past. A line is an item as it is on the stream, or a brief one:
-//! any object with a `headline` and without a `version`, see [`line`](mod@line).
+//! any object with a `headline` and without a `version`, and with any other members of an item. What a brief one leaves
+//! out is filled in as in the table in `line`.
 //!
 //! | Of the line | To the item |
 //! |---|---|
@@ -15,7 +16,8 @@
 
 mod gunzip;
 mod input;
-pub mod line;
+mod line;
+mod lines;
 mod location;
 mod object;
 
@@ -27,7 +29,7 @@ use anyhow::Context;
 use aws_config::SdkConfig;
 use input::Input;
 use jiff::Timestamp;
-use line::Lines;
+use lines::Lines;
 use location::Location;
 use news::{NewsItem, feeds};
 use rustls::ClientConfig;
@@ -97,12 +99,14 @@ impl Source for Replay {
         let mut replay = Round { location, settings: &self.settings, reach: &self.reach, outbox, tally: Tally::new() };
         let repeat = self.settings.repeat && replay.location != Location::StandardInput;
         let work = async {
-            replay.run().await?;
-            while repeat {
+            loop {
+                // On the heap: a file's or an object's buffers are large.
+                Box::pin(replay.run()).await?;
+                if !repeat {
+                    return anyhow::Ok(());
+                }
                 sleep(ROUNDS).await;
-                replay.run().await?;
             }
-            anyhow::Ok(())
         };
         let result = stop.run_until_cancelled(work).await;
         replay.outbox.status().connected.set(0);

@@ -16,26 +16,24 @@
 //! The first time, all that is there goes out. How a page's entries become items is in `entries`.
 
 mod dates;
+mod doors;
 mod entries;
 mod fetch;
+mod health;
 
 use crate::{
     outbox::{Outbox, Taken},
     sources::{Source, fingerprint::Fingerprint, pause::up_to},
-    status::FeedStatus,
 };
 use anyhow::Context;
 use entries::{Origin, Page};
-use fetch::{Answer, Place, Validators, Web, bare};
+use fetch::{Answer, Place, Validators, Web};
 use futures_util::future::join_all;
+use health::Health;
 use jiff::Timestamp;
 use news::feeds;
 use rustls::ClientConfig;
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -183,7 +181,13 @@ impl Reader<'_> {
         }
     }
 
-    async fn read(&mut self, bytes: Vec<u8>, address: Url, validators: Validators, keep: Option<Duration>) -> Duration {
+    async fn read(
+        &mut self,
+        bytes: Vec<u8>,
+        address: Url,
+        validators: Box<Validators>,
+        keep: Option<Duration>,
+    ) -> Duration {
         // On a thread of its own: a large page takes long enough for others to wait for.
         let origin = Arc::clone(&self.origin);
         let reading = move || origin.page(&bytes, &address, Timestamp::now());
@@ -219,16 +223,13 @@ impl Reader<'_> {
     fn good(&mut self, keep: Option<Duration>) -> Duration {
         self.refusals = 0;
         self.health.say(self.outbox.status(), self.number, &self.origin.page, None);
-        let asked_for = self.ttl.max(keep).unwrap_or_default();
-        self.tempo.poll.max(asked_for.min(LONGEST))
+        as_asked(self.tempo.poll, self.ttl.max(keep))
     }
 
     fn refused(&mut self, why: &str, after: Option<Duration>) -> Duration {
         self.trouble(why);
         self.refusals += 1;
-        let longest = LONGEST_AFTER_REFUSALS.max(self.tempo.poll);
-        let doubled = self.tempo.poll.saturating_mul(1 << self.refusals.min(10)).min(longest);
-        doubled.max(after.unwrap_or_default().min(LONGEST))
+        as_asked(after_refusals(self.tempo.poll, self.refusals), after)
     }
 
     fn trouble(&self, why: &str) {
@@ -236,39 +237,44 @@ impl Reader<'_> {
     }
 }
 
-/// How the pages are.
-#[derive(Debug)]
-struct Health(Mutex<Vec<State>>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
-    /// It wasn't asked yet.
-    New,
-    Good,
-    Bad(String),
+/// As often as we want, or less if the page wants.
+fn as_asked(ours: Duration, asked_for: Option<Duration>) -> Duration {
+    ours.max(asked_for.unwrap_or_default().min(LONGEST))
 }
 
-impl Health {
-    fn new(pages: usize) -> Self {
-        Self(Mutex::new(vec![State::New; pages]))
+/// Half as often each time.
+fn after_refusals(poll: Duration, refusals: u32) -> Duration {
+    let longest = LONGEST_AFTER_REFUSALS.max(poll);
+    poll.saturating_mul(1 << refusals.min(10)).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_is_asked_as_rarely_as_it_wants_but_once_a_day() {
+        let poll = Duration::from_mins(5);
+        for (asked_for, expected) in [
+            (None, 5),
+            (Some(Duration::from_mins(1)), 5),
+            (Some(Duration::from_mins(7)), 7),
+            (Some(Duration::from_hours(9000)), 24 * 60),
+        ] {
+            assert_eq!(as_asked(poll, asked_for), Duration::from_mins(expected));
+        }
     }
 
-    /// A page is well, or isn't. The log has it when that changes.
-    fn say(&self, status: &FeedStatus, number: usize, page: &Url, trouble: Option<&str>) {
-        let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = trouble.map_or(State::Good, |why| State::Bad(format!("{} {why}", bare(page))));
-        let last = std::mem::replace(&mut states[number], state);
-        match &states[number] {
-            now if *now == last => (),
-            State::Bad(why) => tracing::warn!(feed = status.name, why, "A page gives no news."),
-            _ => tracing::info!(feed = status.name, page = bare(page), "A page is read."),
-        }
-        let mut bad = states.iter().filter_map(|state| if let State::Bad(why) = state { Some(why) } else { None });
-        let first = bad.next().cloned();
-        let others = bad.count();
-        status.trouble(
-            first.map(|why| if others == 0 { why } else { format!("{why}; and {others} more pages give none") }),
-        );
-        status.connected.set(states.contains(&State::Good).into());
+    #[test]
+    fn page_that_gives_nothing_is_asked_half_as_often_each_time() {
+        let minutes = |poll, refusals| after_refusals(Duration::from_mins(poll), refusals).as_secs() / 60;
+        assert_eq!([1, 2, 3, 4, 1000].map(|refusals| minutes(5, refusals)), [10, 20, 40, 60, 60]);
+        assert_eq!(minutes(120, 3), 120, "never more often than usual");
+    }
+
+    #[test]
+    fn first_questions_are_spread() {
+        let spread = Duration::from_secs(30);
+        assert_eq!([0, 1, 2].map(|number| start(spread, number, 3).as_secs()), [0, 10, 20]);
     }
 }

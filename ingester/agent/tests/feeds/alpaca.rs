@@ -21,7 +21,6 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
@@ -30,11 +29,11 @@ use tokio_tungstenite::{WebSocketStream, accept_async, tungstenite::Message};
 /// Everything that is quick, quick; what mustn't happen in a test, never.
 const SOON: Tempo = Tempo {
     pauses: [Duration::from_millis(1), Duration::from_millis(5)],
-    healthy: Duration::from_secs(3600),
-    occupied: Duration::from_secs(3600),
-    hopeless: Duration::from_secs(3600),
+    healthy: Duration::from_hours(1),
+    occupied: Duration::from_hours(1),
+    hopeless: Duration::from_hours(1),
     answer: Duration::from_secs(10),
-    silence: Duration::from_secs(3600),
+    silence: Duration::from_hours(1),
 };
 
 /// The server's end of a connection.
@@ -82,18 +81,13 @@ fn article(id: u64, headline: &str) -> Value {
 struct Server {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
-    _tasks: JoinSet<()>,
 }
 
 impl Server {
     async fn start(script: impl AsyncFn(usize, Peer<TcpStream>) + 'static) -> (Self, impl Future<Output = ()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
-        let server = Self {
-            address: listener.local_addr().unwrap(),
-            connections: Arc::clone(&connections),
-            _tasks: JoinSet::new(),
-        };
+        let server = Self { address: listener.local_addr().unwrap(), connections: Arc::clone(&connections) };
         let serving = async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -232,7 +226,7 @@ async fn keys_are_read_for_each_connection() {
         if number == 1 {
             peer.say(json!([{ "T": "success", "msg": "connected" }])).await;
             assert_eq!(peer.hear().await.unwrap()["secret"], "old");
-            crate::alpaca::keys(&path, "hunter2");
+            super::alpaca::keys(&path, "hunter2");
             peer.say(json!([{ "T": "error", "code": 402, "msg": "auth failed" }])).await;
         } else {
             peer.welcome().await;
@@ -339,7 +333,7 @@ async fn server_that_says_nothing_does_not_hold_it_up() {
     };
     let tempo = Tempo { answer: Duration::from_millis(300), ..SOON };
     played(script, tempo, async |live, _| {
-        assert_eq!(trouble(live).await, "waiting for a welcome took longer than 0 seconds");
+        assert_eq!(trouble(live).await, "waiting for a welcome took longer than 300ms");
         live.until("a connection", |feed| feed.connected.get() == 1).await;
     })
     .await;

@@ -21,8 +21,8 @@ fn pages(urls: Vec<String>) -> Rss {
 }
 
 fn page(titles: &[&str]) -> Answer {
-    let items: String =
-        titles.iter().map(|title| format!("<item><guid>{title}</guid><title>{title}</title></item>")).collect();
+    let item = |title: &&str| format!("<item><guid>{title}</guid><title>{title}</title></item>");
+    let items = titles.iter().map(item).collect::<Vec<_>>().concat();
     Answer::new(200, format!("<rss version=\"2.0\"><channel><language>en</language>{items}</channel></rss>"))
 }
 
@@ -215,7 +215,7 @@ async fn host_is_asked_one_page_after_the_other() {
     let server = Server::start(|_| page(&["a"])).await;
     let urls = (0..4).map(|number| server.url(&format!("/{number}"))).collect();
     let apart = Duration::from_millis(40);
-    let source = pages(urls).tempo(Tempo { poll: Duration::from_secs(60), apart, ..SOON });
+    let source = pages(urls).tempo(Tempo { poll: Duration::from_mins(1), apart, ..SOON });
     Stage::new()
         .beside(source, async |live: &mut Live<'_>| {
             for _ in 0..4 {

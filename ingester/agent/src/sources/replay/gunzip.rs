@@ -43,3 +43,40 @@ impl Gunzip {
         Ok(std::mem::take(self.decoder.get_mut()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
+
+    fn all(pieces: &[&[u8]]) -> io::Result<Vec<u8>> {
+        let mut gunzip = Gunzip::new();
+        let mut out = Vec::new();
+        for piece in pieces {
+            gunzip.give(Bytes::copy_from_slice(piece));
+            while let Some(piece) = gunzip.take()? {
+                out.extend(piece);
+            }
+        }
+        out.extend(gunzip.finish()?);
+        Ok(out)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_compressed_comes_back_however_it_is_cut(text in "[a-c\n]{0,300}", size in 1..50_usize) {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            let compressed = encoder.finish().unwrap();
+            let pieces: Vec<_> = compressed.chunks(size).collect();
+            prop_assert_eq!(all(&pieces).unwrap(), text.as_bytes());
+            prop_assert!(all(&pieces[..pieces.len() - 1]).is_err(), "its end is missing");
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = all(&[&[0x1f, 0x8b, 8, 0], &bytes]);
+        }
+    }
+}

@@ -14,14 +14,14 @@ const PIECE: usize = 64 * 1024;
 
 pub(super) enum Input {
     File(File),
-    StandardInput(Stdin),
+    Standard(Stdin),
     Object(Box<Object>),
 }
 
 impl Input {
     pub(super) async fn open(location: &Location, reach: &Reach) -> anyhow::Result<Self> {
         Ok(match location {
-            Location::StandardInput => Self::StandardInput(tokio::io::stdin()),
+            Location::StandardInput => Self::Standard(tokio::io::stdin()),
             Location::File(path) => {
                 Self::File(File::open(path).await.with_context(|| format!("could not open {location}"))?)
             }
@@ -34,7 +34,7 @@ impl Input {
         let mut piece = BytesMut::with_capacity(PIECE);
         match self {
             Self::File(file) => file.read_buf(&mut piece).await?,
-            Self::StandardInput(stdin) => stdin.read_buf(&mut piece).await?,
+            Self::Standard(stdin) => stdin.read_buf(&mut piece).await?,
             Self::Object(object) => return object.read(status).await,
         };
         Ok(piece.freeze())

@@ -21,7 +21,10 @@ use reqwest::{
     Response, StatusCode,
     header::{ETAG, HeaderMap, IF_MATCH, RANGE},
 };
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::Write,
+    time::{Duration, SystemTime},
+};
 
 /// How much is asked for at once.
 const PART: u64 = 4 << 20;
@@ -193,7 +196,8 @@ fn encoded(key: &str) -> String {
     for byte in key.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(byte.into()),
-            _ => text.push_str(&format!("%{byte:02X}")),
+            // Writing to a String never fails.
+            _ => drop(write!(text, "%{byte:02X}")),
         }
     }
     text

@@ -83,7 +83,7 @@ impl Origin {
         let common = Common { origin: self, language, kind: feed.feed_type, now };
         // Pages have the newest on top.
         for entry in feed.entries.into_iter().rev() {
-            match common.item(entry) {
+            match common.item(&entry) {
                 Some(item) => page.items.push(item),
                 None => page.refused += 1,
             }
@@ -121,15 +121,15 @@ struct Common<'a> {
 }
 
 impl Common<'_> {
-    fn item(&self, entry: Entry) -> Option<NewsItem> {
-        let body = self.body(&entry);
+    fn item(&self, entry: &Entry) -> Option<NewsItem> {
+        let body = self.body(entry);
         let headline = entry.title.as_ref().map(|title| self.line(title)).filter(|title| !title.is_empty());
         let headline = headline.or_else(|| beginning(&body))?;
         let body = if text::one_line(&body) == headline { String::new() } else { body };
         let [first, updated] = [entry.published, entry.updated]
             .map(|time| time.and_then(|time| Timestamp::from_microsecond(time.timestamp_micros()).ok()));
         let url = link(&entry.links);
-        let thread = self.thread(&entry, url.as_deref(), &headline, first);
+        let thread = self.thread(entry, url.as_deref(), &headline, first);
         // Where RSS has no time of change, the parser puts the time of publication.
         let changed = updated.filter(|updated| self.kind == FeedType::Atom || first != Some(*updated));
         let version =
@@ -140,14 +140,14 @@ impl Common<'_> {
             thread,
             source: self.origin.feed.clone(),
             provider: self.origin.page.host_str().unwrap_or_default().into(),
-            language: self.language(&entry),
+            language: self.language(entry),
             kind: Kind::Article,
             status: Status::Usable,
             urgency: None,
             take: None,
             headline,
             body,
-            subjects: subjects(&entry),
+            subjects: subjects(entry),
             url,
             published: changed.or(first).unwrap_or(self.now),
             first_published: first,

@@ -4,7 +4,7 @@
 //! (redirections: 301 and 308 are for ever), 15.5.11 (410), 10.2.3 (`Retry-After`); RFC 9111, sections 5.2.2.1 and 5.1
 //! (`max-age`, `Age`).
 
-use super::dates;
+use super::{dates, doors::Doors};
 use crate::http;
 use jiff::Timestamp;
 use reqwest::{
@@ -12,12 +12,7 @@ use reqwest::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use rustls::ClientConfig;
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-use tokio::time::{Instant, sleep_until};
+use std::time::Duration;
 use url::Url;
 
 /// The largest page that is read; a long one of a large paper has one.
@@ -39,7 +34,7 @@ pub(super) enum Answer {
         /// Where it was in the end.
         address: Url,
         /// To be given back next time, if the page is any good.
-        validators: Validators,
+        validators: Box<Validators>,
         /// How long it is good for.
         keep: Option<Duration>,
     },
@@ -65,7 +60,7 @@ pub(super) struct Validators {
 #[derive(Debug)]
 pub(super) struct Place {
     address: Url,
-    validators: Option<Validators>,
+    validators: Option<Box<Validators>>,
 }
 
 impl Place {
@@ -74,7 +69,7 @@ impl Place {
     }
 
     /// The page with these validators was a good one: only another is asked for.
-    pub(super) fn remember(&mut self, validators: Validators) {
+    pub(super) fn remember(&mut self, validators: Box<Validators>) {
         self.validators = Some(validators);
     }
 
@@ -84,7 +79,7 @@ impl Place {
         // Where it is from now on: up to the first redirection that isn't for ever.
         let (mut home, mut settled) = (address.clone(), false);
         for _ in 0..=REDIRECTIONS {
-            let known = self.validators.as_ref().filter(|known| known.address == address);
+            let known = self.validators.as_deref().filter(|known| known.address == address);
             let answer = match web.get(&address, known).await {
                 Step::Answer(answer) => answer,
                 Step::Redirection { to, for_ever } => {
@@ -132,7 +127,7 @@ enum Step {
 impl Web {
     /// Requests to one host are one after the other, `apart` from each other.
     pub(super) fn new(tls: &ClientConfig, timeout: Duration, apart: Duration) -> reqwest::Result<Self> {
-        Ok(Self { client: http::client(tls, timeout)?, doors: Doors { apart, ..Doors::default() } })
+        Ok(Self { client: http::client(tls, timeout)?, doors: Doors::apart(apart) })
     }
 
     async fn get(&self, address: &Url, known: Option<&Validators>) -> Step {
@@ -195,8 +190,11 @@ fn target(response: &Response, address: &Url) -> Result<Url, String> {
 
 async fn page(mut response: Response, address: &Url, keep: Option<Duration>) -> Answer {
     let own = |name| response.headers().get(name).cloned();
-    let validators =
-        Validators { address: address.clone(), etag: own(header::ETAG), last_modified: own(header::LAST_MODIFIED) };
+    let validators = Box::new(Validators {
+        address: address.clone(),
+        etag: own(header::ETAG),
+        last_modified: own(header::LAST_MODIFIED),
+    });
     let mut bytes = Vec::new();
     loop {
         match response.chunk().await {
@@ -233,28 +231,6 @@ fn keep(headers: &HeaderMap) -> Option<Duration> {
 fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     let seconds = text.trim().parse::<u64>().ok().map(Duration::from_secs);
     seconds.or_else(|| Some(Duration::try_from(dates::read(text)?.duration_since(now)).unwrap_or_default()))
-}
-
-/// Who asks which host. One at a time, and not at once after the last.
-#[derive(Debug, Default)]
-struct Doors {
-    apart: Duration,
-    /// When the host was last asked.
-    hosts: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Instant>>>>>,
-}
-
-impl Doors {
-    async fn alone<T>(&self, host: &str, asking: impl Future<Output = T>) -> T {
-        let door =
-            Arc::clone(self.hosts.lock().unwrap_or_else(PoisonError::into_inner).entry(host.into()).or_default());
-        let mut last = door.lock().await;
-        if let Some(last) = *last {
-            sleep_until(last + self.apart).await;
-        }
-        let answer = asking.await;
-        *last = Some(Instant::now());
-        answer
-    }
 }
 
 #[cfg(test)]
@@ -297,21 +273,5 @@ mod tests {
     fn address_is_said_without_its_query() {
         let address = Url::parse("https://news.example/feed?token=hunter2#top").unwrap();
         assert_eq!(bare(&address), "https://news.example/feed");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn host_is_asked_one_at_a_time_and_each_host_for_itself() {
-        let doors = Doors { apart: Duration::from_secs(1), ..Doors::default() };
-        let started = Instant::now();
-        let ask = async |host: &str| {
-            let begun = doors.alone(host, async {
-                let begun = started.elapsed().as_secs();
-                tokio::time::sleep(Duration::from_secs(2)).await;
-                begun
-            });
-            begun.await
-        };
-        let begun = tokio::join!(ask("a"), ask("a"), ask("b"), ask("a"));
-        assert_eq!(begun, (0, 3, 0, 6));
     }
 }
