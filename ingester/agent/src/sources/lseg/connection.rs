@@ -58,6 +58,8 @@ pub(super) struct Over {
     pub(super) again: Again,
     /// How long it delivered.
     pub(super) healthy: Duration,
+    /// Whether news ever could come.
+    pub(super) worked: bool,
     /// The server said so in the protocol: it may be about the token.
     pub(super) said: bool,
 }
@@ -239,7 +241,7 @@ impl<'a> Connection<'a> {
     fn end(&mut self, why: &str, again: Again, said: bool) {
         let healthy = self.up.map_or(Duration::ZERO, |since| since.elapsed());
         let why = self.masked(why);
-        self.over.get_or_insert(Over { why, again, healthy, said });
+        self.over.get_or_insert(Over { why, again, healthy, worked: self.worked, said });
     }
 
     fn ended(mut self) -> Over {

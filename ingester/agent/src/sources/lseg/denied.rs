@@ -3,6 +3,7 @@
 use super::{
     Timings,
     api::{Answer, ApiError},
+    supervise::Next,
 };
 use ::lseg::token::{Grant, Verdict, problem, verdict};
 use runtime::Backoff;
@@ -32,6 +33,16 @@ impl Denied {
     pub(super) fn late(why: impl Into<String>, timings: &Timings) -> Self {
         let until = Instant::now() + timings.late;
         Self { why: why.into(), until, lasts: true, is_about_the_token: false }
+    }
+
+    /// The same, but the reason for it is gone.
+    pub(super) fn for_now(self) -> Self {
+        Self { until: Instant::now(), lasts: false, ..self }
+    }
+
+    /// When another attempt makes sense: when it was said, or else after the usual pause.
+    pub(super) fn next(&self) -> Next {
+        if self.until > Instant::now() { Next::At(self.until) } else { Next::Soon }
     }
 
     /// There was no answer.

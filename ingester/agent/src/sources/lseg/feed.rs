@@ -117,13 +117,12 @@ impl Feed {
     /// Each connection's endpoints, in its order of preference.
     pub(super) async fn servers(&self, token: Option<&Secret>) -> Result<Vec<Vec<Url>>, Denied> {
         match (&self.access, token) {
-            (Access::Cloud { tokens, discovery }, Some(token)) => {
-                let listed = discovery.servers(token, &self.timings).await;
-                if listed.as_ref().is_err_and(|denied| denied.is_about_the_token) {
-                    tokens.doubt(token, &self.timings).await;
+            (Access::Cloud { tokens, discovery }, Some(token)) => match discovery.servers(token, &self.timings).await {
+                Err(denied) if denied.is_about_the_token && tokens.doubt(token, &self.timings).await => {
+                    Err(denied.for_now())
                 }
-                listed
-            }
+                listed => listed,
+            },
             (Access::Cloud { .. }, None) => Ok(Vec::new()),
             (Access::Deployed { servers, .. }, _) => {
                 Ok((0..self.connections).map(|slot| from(servers, slot)).collect())
@@ -209,7 +208,7 @@ impl Link for Connecting<'_> {
         let outcome = match connected {
             Ok((socket, pass)) => self.deliver(socket, pass).await,
             Err(NoConnection::Denied(denied)) => {
-                Outcome { why: denied.why, healthy: Duration::ZERO, next: Next::At(denied.until) }
+                Outcome { healthy: Duration::ZERO, next: denied.next(), why: denied.why }
             }
             Err(NoConnection::Connect(error)) => {
                 Outcome { why: error.to_string(), healthy: Duration::ZERO, next: Next::Soon }
@@ -258,11 +257,11 @@ impl Connecting<'_> {
         let works = || self.feed.rotation.with(|rotation| rotation.works(self.slot));
         let renewals = pass.as_ref().and_then(|pass| pass.renewals.clone());
         let over = Connection::new(socket, options, around).run(renewals, works).await;
-        if over.said && !self.stop.is_cancelled() {
-            self.doubt(token).await;
-        }
+        // Who doesn't get in with an old token may with a new one; who was thrown out would not.
+        let another_token = over.said && !self.stop.is_cancelled() && self.doubt(token).await;
+        let may_get_in = another_token && !over.worked || self.threw_itself_out(pass.as_ref()).await;
         let next = match over.again {
-            Again::Late if !self.threw_itself_out(pass.as_ref()).await => Next::Late,
+            Again::Late if !may_get_in => Next::Late,
             Again::Soon | Again::Late => Next::Soon,
         };
         Outcome { why: over.why, healthy: over.healthy, next }
@@ -275,10 +274,11 @@ impl Connecting<'_> {
         }
     }
 
-    /// The server may have refused it for the token's sake.
-    async fn doubt(&self, token: Option<&Secret>) {
-        if let (Access::Cloud { tokens, .. }, Some(token)) = (&self.feed.access, token) {
-            tokens.doubt(token, &self.feed.timings).await;
+    /// The server may have refused it for the token's sake: whether the next attempt has another.
+    async fn doubt(&self, token: Option<&Secret>) -> bool {
+        match (&self.feed.access, token) {
+            (Access::Cloud { tokens, .. }, Some(token)) => tokens.doubt(token, &self.feed.timings).await,
+            _ => false,
         }
     }
 

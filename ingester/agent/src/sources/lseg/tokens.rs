@@ -100,12 +100,13 @@ impl Tokens {
     }
 
     /// A server refused this token, perhaps for its own sake: the next login takes another. One that was given just now
-    /// isn't doubted, since the next would be refused like it, and nobody asks for tokens in a hot loop.
-    pub(super) async fn doubt(&self, token: &Secret, timings: &Timings) {
+    /// isn't doubted, since the next would be refused like it, and nobody asks for tokens in a hot loop. Says whether the
+    /// next is another.
+    pub(super) async fn doubt(&self, token: &Secret, timings: &Timings) -> bool {
         let mut state = self.state.lock().await;
-        if let Some(known) = state.token.as_mut().filter(|known| known.access() == *token) {
-            known.doubted |= known.issued.elapsed() >= timings.doubt;
-        }
+        let Some(known) = state.token.as_mut().filter(|known| known.access() == *token) else { return true };
+        known.doubted |= known.issued.elapsed() >= timings.doubt;
+        known.doubted
     }
 
     /// Renews tokens before they end, where connections that stand need it, for ever.
