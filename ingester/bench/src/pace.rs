@@ -78,13 +78,13 @@ async fn send(feed: &Simulator, generator: &mut Generator, per_second: f64, seco
         clock.tick().await;
         let due = started.elapsed().as_secs_f64() * per_second;
         while number(sent.len()) < due {
-            let item = generator.next(Timestamp::now()).item;
+            let item = generator.next(Timestamp::now()).story;
             let id = item.id().to_owned();
             if sent.contains_key(&id) {
                 continue;
             }
             sent.insert(id, Instant::now());
-            feed.send([item]);
+            feed.send([item]).await;
         }
     }
     sent

@@ -6,11 +6,7 @@ use crate::{
     http,
     outbox::{Outbox, Records},
     secrets::Place,
-    sinks::{
-        Sink,
-        kinesis::{Kinesis, Settings},
-        lines::{File, Stdout},
-    },
+    sinks::{Sink, kinesis::Kinesis},
     sources::{Source, alpaca::Alpaca, lseg, replay::Replay, rss::Rss},
     status::SinkStatus,
     tls,
@@ -144,12 +140,11 @@ impl Parts {
         status: Arc<SinkStatus>,
     ) -> anyhow::Result<LocalBoxFuture<'static, anyhow::Result<()>>> {
         Ok(match &plan.to {
-            Target::Stdout => Box::pin(Stdout::new(status).run(records)),
-            Target::File(path) => Box::pin(File::open(path, status).await?.run(records)),
+            Target::Stdout | Target::File(_) => anyhow::bail!("soon"),
             Target::Kinesis(stream) => {
                 let client = aws_sdk_kinesis::Client::new(self.aws()?);
-                let settings = Settings::new(stream, plan.spool.join("spool.redb"), plan.spool_mib);
-                Box::pin(Kinesis::open(client, settings, status).await?.run(records))
+                let kinesis = Kinesis::new(client, stream, plan.spool.join("spool.redb"), status);
+                Box::pin(kinesis.spool_mib(plan.spool_mib).run(records))
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use crate::support::{Desk, until};
 use nix::sys::signal::Signal;
-use simulator::{Options, Pace, journal::Heard};
+use simulator::{Heard, Options, Pace};
 use std::{collections::BTreeSet, time::Duration};
 
 fn rate(items: f64, count: u64) -> Options {

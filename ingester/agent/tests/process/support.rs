@@ -6,7 +6,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::json;
-use simulator::{Options, Simulator, item::About};
+use simulator::{About, Options, Simulator};
 use std::{
     collections::BTreeMap,
     fs,
