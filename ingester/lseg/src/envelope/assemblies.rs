@@ -129,11 +129,12 @@ impl Assemblies {
     /// The assembly that a part belongs to; none if its item was given up.
     fn id_for(&mut self, part: &Part<'_>, number: u32, now: Instant) -> Option<u64> {
         let Some(id) = self.find(part) else { return Some(self.start(part, false, now)) };
-        match self.by_age.get(&id)?.phase {
-            Phase::Open(_) => Some(id),
-            Phase::Whole => Some(self.start(part, true, now)),
-            Phase::GivenUp if number == 1 => Some(self.start(part, false, now)),
-            Phase::GivenUp => None,
+        let Assembly { phase, spare, .. } = self.by_age.get(&id)?;
+        match (phase, *spare) {
+            (Phase::Open(_), _) => Some(id),
+            (Phase::Whole, _) => Some(self.start(part, true, now)),
+            (Phase::GivenUp, spare) if number == 1 => Some(self.start(part, spare, now)),
+            (Phase::GivenUp, _) => None,
         }
     }
 

@@ -101,7 +101,7 @@ impl Streams {
     /// Whether all are open but those that the server won't have.
     pub(super) fn all_open(&self) -> bool {
         let open = |stream: &Stream| matches!(stream.phase, Phase::Open { .. } | Phase::Refused { .. });
-        self.all.iter().all(open)
+        !self.all.is_empty() && self.all.iter().all(open)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

@@ -183,7 +183,12 @@ fn second_copy_is_handed_out_if_it_is_whole_and_not_missed_if_it_is_not() {
     let parts = cut("a", b"content", 15);
     assert_eq!(outcomes(&mut assembler, &parts, now), ["waiting", "whole content"]);
     assert_eq!(outcomes(&mut assembler, &parts, now + Duration::from_secs(22)), ["waiting", "whole content"]);
-    assert_eq!(outcomes(&mut assembler, &parts[1..], now + Duration::from_secs(23)), ["waiting"]);
+    let other = Wire { fragment: BASE64_STANDARD.encode(b"other"), ..parts[1].clone() };
+    let broken = [parts[1].clone(), other, parts[1].clone(), parts[0].clone()];
+    assert_eq!(
+        outcomes(&mut assembler, &broken, now + Duration::from_secs(23)),
+        ["waiting", "late", "late", "waiting"]
+    );
     assembler.expire(now + 2 * PATIENCE);
     assert_eq!((assembler.lost(), assembler.open()), (None, 0));
 }
