@@ -295,7 +295,7 @@ fn pauses_grow_to_a_minute_and_begin_anew_after_a_minute_of_health() {
         pauses.push(fail(&mut run));
     }
     for (attempt, pause) in pauses.iter().enumerate() {
-        let longest = Duration::from_secs(1 << attempt.min(6)).min(Duration::from_secs(60));
+        let longest = Duration::from_secs(1 << attempt.min(6)).min(Duration::from_mins(1));
         assert!(*pause <= longest + Duration::from_millis(100), "{attempt}: {pause:?}");
     }
     assert!(pauses.iter().max() > Some(&Duration::from_secs(20)), "{pauses:?}");
@@ -498,7 +498,7 @@ fn item_that_stays_incomplete_is_told_after_a_minute() {
     parts.pop();
     let told = run.receive(&json!(parts));
     assert!(told.iter().all(|told| told == "fragment"));
-    let told = run.pass_lively(Duration::from_secs(60));
+    let told = run.pass_lively(Duration::from_mins(1));
     let told: Vec<_> = told.into_iter().filter(|told| !told.contains("Ping")).collect();
     assert!(told.len() == 1 && told[0].starts_with("incomplete MRN_STORY item \"a\""), "{told:?}");
 }
