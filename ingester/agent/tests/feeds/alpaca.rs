@@ -14,7 +14,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -246,18 +246,21 @@ async fn keys_are_read_for_each_connection() {
 
 #[tokio::test]
 async fn place_that_another_connection_has_is_asked_for_again_later() {
-    let script = async |number, mut peer: Peer<TcpStream>| {
-        if number == 1 {
-            peer.say(json!([{ "T": "error", "code": 406, "msg": "connection limit exceeded" }])).await;
-        } else {
+    let free = Arc::new(AtomicBool::new(false));
+    let is_free = Arc::clone(&free);
+    let script = async move |_, mut peer: Peer<TcpStream>| {
+        if is_free.load(Ordering::SeqCst) {
             peer.welcome().await;
-            peer.wait().await;
+        } else {
+            peer.say(json!([{ "T": "error", "code": 406, "msg": "connection limit exceeded" }])).await;
         }
+        peer.wait().await;
     };
-    let tempo = Tempo { occupied: Duration::from_millis(200), ..SOON };
+    let tempo = Tempo { occupied: Duration::from_millis(2), ..SOON };
     played(script, tempo, async |live, _| {
         let expected = "Alpaca says 406, connection limit exceeded: another program uses these keys";
         assert_eq!(trouble(live).await, expected);
+        free.store(true, Ordering::SeqCst);
         live.until("a connection", |feed| feed.connected.get() == 1 && feed.current_trouble().is_none()).await;
     })
     .await;
@@ -325,8 +328,10 @@ async fn pings_of_the_server_are_answered() {
 
 #[tokio::test]
 async fn server_that_says_nothing_does_not_hold_it_up() {
-    let script = async |number, mut peer: Peer<TcpStream>| {
-        if number > 1 {
+    let speaks = Arc::new(AtomicBool::new(false));
+    let may_speak = Arc::clone(&speaks);
+    let script = async move |_, mut peer: Peer<TcpStream>| {
+        if may_speak.load(Ordering::SeqCst) {
             peer.welcome().await;
         }
         peer.wait().await;
@@ -334,6 +339,7 @@ async fn server_that_says_nothing_does_not_hold_it_up() {
     let tempo = Tempo { answer: Duration::from_millis(300), ..SOON };
     played(script, tempo, async |live, _| {
         assert_eq!(trouble(live).await, "waiting for a welcome took longer than 300ms");
+        speaks.store(true, Ordering::SeqCst);
         live.until("a connection", |feed| feed.connected.get() == 1).await;
     })
     .await;

@@ -35,12 +35,11 @@ impl Line {
     /// Why it is none.
     pub(super) fn item(&self, feed: &str) -> Result<NewsItem, String> {
         let text = self.text.as_ref().ok_or_else(|| format!("is longer than {LONGEST} bytes"))?;
-        match serde_json::from_slice::<Brief>(text) {
+        let item = NewsItem::from_record(text).or_else(|refused| match serde_json::from_slice::<Brief>(text) {
             Ok(brief) if brief.version.is_none() => brief.item(feed),
-            // Whole, or nothing of ours: who reads the stream says what is wrong with it.
-            _ => NewsItem::from_record(text).map_err(|refused| refused.to_string()),
-        }
-        .map(|item| NewsItem { received: None, trace: None, ..item })
+            _ => Err(refused.to_string()),
+        })?;
+        Ok(NewsItem { received: None, trace: None, ..item })
     }
 }
 
