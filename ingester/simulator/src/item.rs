@@ -197,6 +197,11 @@ impl Item {
         let about = About { ric: Ric::Story, id: id.into(), thread: String::new(), take: 0, headline: String::new() };
         Self { about: Arc::new(about), content: content.into() }
     }
+
+    /// Bytes of it on the wire before base64, `TOT_SIZE`.
+    pub fn packed_len(&self) -> usize {
+        crate::envelope::gzip(&self.content, self.about.ric).len()
+    }
 }
 
 impl From<&Story> for Item {
