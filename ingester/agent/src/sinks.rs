@@ -1,6 +1,7 @@
 //! Where items go.
 
 pub mod kinesis;
+pub mod lines;
 
 use crate::outbox::Records;
 use std::future::Future;

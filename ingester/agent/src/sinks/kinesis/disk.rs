@@ -3,6 +3,8 @@
 //! A disk that fails stops nothing: it is opened again and again, and until then all is in memory alone.
 
 mod job;
+#[cfg(test)]
+mod tests;
 
 use self::job::{Done, Failure, Job, Step};
 use super::{
@@ -467,5 +469,5 @@ impl Disk {
 }
 
 fn backoff() -> Backoff {
-    Backoff::new(Duration::from_secs(1), Duration::from_secs(30))
+    Backoff::new(Duration::from_secs(1), Duration::from_secs(5))
 }

@@ -6,15 +6,18 @@
 mod entry;
 #[cfg(test)]
 pub(super) mod faulty;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::entry::Entry;
 
 use redb::{
-    Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageError,
-    Table, TableDefinition,
+    Builder, Database, DatabaseError, Error, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
+    TableError,
 };
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -135,6 +138,12 @@ impl Storage {
         }
     }
 
+    /// A disk that fails when told to.
+    #[cfg(test)]
+    pub(super) fn faulty(disk: &faulty::Disk) -> Self {
+        Self { path: "faulty".into(), faulty: Some(disk.clone()) }
+    }
+
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
@@ -147,21 +156,37 @@ impl Storage {
             Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch) => {
                 return Err(OpenError::InUse(self.path.clone()));
             }
-            Err(DatabaseError::Storage(StorageError::Corrupted(_)) | DatabaseError::UpgradeRequired(_)) => {
+            Err(error) if self.is_damaged(&error) => {
                 let aside = self.put_aside().map_err(|error| failed(error.into()))?;
                 (self.database().map_err(|error| failed(error.into()))?, Some(aside))
             }
             opened => (opened.map_err(|error| failed(error.into()))?, None),
         };
         let spool = Spool { database, path: self.path.clone() };
-        let contents = spool.apply(&Change::default()).map_err(failed)?;
+        // A disk that is full can still be read.
+        let contents = match spool.contents().map_err(failed)? {
+            Some(contents) => contents,
+            None => spool.apply(&Change::default()).map_err(failed)?,
+        };
         Ok(Opened { spool, contents, damaged })
+    }
+
+    /// Whether it was a spool once. What never was one is somebody's, and stays where it is.
+    fn is_damaged(&self, error: &DatabaseError) -> bool {
+        match error {
+            DatabaseError::Storage(StorageError::Corrupted(_)) | DatabaseError::UpgradeRequired(_) => true,
+            DatabaseError::Storage(StorageError::Io(error)) => {
+                error.kind() == io::ErrorKind::InvalidData && is_blank(&self.path)
+            }
+            _ => false,
+        }
     }
 
     fn put_aside(&self) -> io::Result<PathBuf> {
         #[cfg(test)]
         if let Some(disk) = &self.faulty {
             disk.replace();
+            return Ok("elsewhere".into());
         }
         put_aside(&self.path)
     }
@@ -202,11 +227,21 @@ impl Spool {
             }
             refuse(&mut refused, &change.refuse)?;
             sums.insert(BYTES, bytes)?;
-            contents =
-                Contents { records: records.len()?, bytes, numbers: numbers(&records)?, refused: refused.len()? };
+            contents = self::contents(&records, &refused, &sums)?;
         }
         write.commit()?;
         Ok(contents)
+    }
+
+    /// What is in it; nothing if it is new.
+    fn contents(&self) -> Result<Option<Contents>, Error> {
+        let read = self.database.begin_read()?;
+        let (records, refused, sums) = match (read.open_table(RECORDS), read.open_table(REFUSED), read.open_table(SUMS))
+        {
+            (Err(TableError::TableDoesNotExist(_)), ..) => return Ok(None),
+            (records, refused, sums) => (records?, refused?, sums?),
+        };
+        contents(&records, &refused, &sums).map(Some)
     }
 
     /// Records from `numbers`, in their order, until they take that many bytes, but one at least.
@@ -266,10 +301,26 @@ fn refuse(table: &mut Table<'_, u64, (&str, &[u8])>, entries: &[(Entry, String)]
     Ok(())
 }
 
-fn numbers(records: &Table<'_, u64, &[u8]>) -> Result<Range<u64>, Error> {
+fn contents(
+    records: &impl ReadableTable<u64, &'static [u8]>,
+    refused: &impl ReadableTable<u64, (&'static str, &'static [u8])>,
+    sums: &impl ReadableTable<&'static str, u64>,
+) -> Result<Contents, Error> {
     let first = records.first()?.map_or(0, |(number, _)| number.value());
     let end = records.last()?.map_or(0, |(number, _)| number.value() + 1);
-    Ok(first..end)
+    Ok(Contents {
+        records: records.len()?,
+        bytes: sums.get(BYTES)?.map_or(0, |bytes| bytes.value()),
+        numbers: first..end,
+        refused: refused.len()?,
+    })
+}
+
+/// Whether it begins with zeros, as some file systems leave a file after a power cut.
+fn is_blank(path: &Path) -> bool {
+    let mut head = [1; 64];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head.iter().all(|byte| *byte == 0)
 }
 
 /// Gives a file another name, which no other has.

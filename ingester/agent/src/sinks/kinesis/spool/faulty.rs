@@ -20,7 +20,7 @@ struct State {
 }
 
 impl Disk {
-    /// Whether nothing can be written.
+    /// Whether nothing more can be written than what is there already.
     pub(in crate::sinks::kinesis) fn full(&self, full: bool) {
         self.state().is_full = full;
     }
@@ -35,9 +35,9 @@ impl Disk {
         self.state().opened
     }
 
-    /// Writes over the beginning, as a controller gone mad.
+    /// Writes over what the database begins with, but for its name, as a controller gone mad.
     pub(in crate::sinks::kinesis) fn damage(&self) {
-        self.state().data.iter_mut().take(64).for_each(|byte| *byte = 0xa5);
+        self.state().data.iter_mut().skip(16).take(500).for_each(|byte| *byte = 0xa5);
     }
 
     pub(super) fn backend(&self) -> Result<Backend, DatabaseError> {
@@ -65,10 +65,6 @@ impl State {
     fn works(&self) -> io::Result<()> {
         if self.is_broken { Err(io::Error::other("told to fail")) } else { Ok(()) }
     }
-
-    fn takes(&self) -> io::Result<()> {
-        if self.is_full { Err(io::ErrorKind::StorageFull.into()) } else { self.works() }
-    }
 }
 
 /// The disk while a database has it.
@@ -92,18 +88,22 @@ impl StorageBackend for Backend {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.0.state();
-        state.takes()?;
-        state.data.resize(usize::try_from(len).unwrap(), 0);
+        state.works()?;
+        let len = usize::try_from(len).unwrap();
+        if state.is_full && len > state.data.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        state.data.resize(len, 0);
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.state().takes()
+        self.0.state().works()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.0.state();
-        state.takes()?;
+        state.works()?;
         let offset = usize::try_from(offset).unwrap();
         state.data[offset..offset + data.len()].copy_from_slice(data);
         Ok(())
