@@ -126,7 +126,7 @@ pub fn read(json: &[u8], source: &str, received: Timestamp) -> Result<Analytics,
         sentences: counts.sentence_count,
         companies: counts.company_count,
         market_commentary: counts.market_commentary,
-        assets: assets(scores.analytics_scores),
+        assets: assets(scores.assets),
     })
 }
 
@@ -152,8 +152,8 @@ struct Whole<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Scores<'a> {
-    #[serde(borrow, default)]
-    analytics_scores: Option<&'a RawValue>,
+    #[serde(rename = "analyticsScores", borrow, default)]
+    assets: Option<&'a RawValue>,
     #[serde(borrow, default)]
     news_item: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "scalar::string")]
@@ -240,6 +240,6 @@ mod tests {
         for none in [json!({}), json!({"id": "tr:"}), json!({"id": "ABC_1"}), json!({"newsItem": {"sourceId": ""}})] {
             assert_eq!(line(&none), Err(NoScores::Storyless), "{none}");
         }
-        assert!(matches!(line(&json!([])), Err(_)));
+        assert!(line(&json!(7)).is_err());
     }
 }

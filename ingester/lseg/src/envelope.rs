@@ -19,10 +19,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use gzip::Gunzip;
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// The largest item, compressed.
 pub const MAX_TOTAL: usize = 1024 * 1024;
@@ -37,7 +34,7 @@ pub const MAX_OPEN: usize = 10_000;
 pub const MAX_HELD: usize = 64 * 1024 * 1024;
 
 /// How long an incomplete item is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The longest names that are believed: the feed's are at most 255 and 40 characters.
 const LONGEST_NAME: usize = 2048;
@@ -64,7 +61,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Default)]
 pub struct Assembler {
     open: Assemblies,
-    lost: VecDeque<Lost>,
     /// Buffers that are kept: nearly all items come in one part, and need nothing else.
     decoded: Vec<u8>,
     gunzip: Gunzip,
@@ -197,14 +193,12 @@ impl Assembler {
 
     /// Gives up items that are waited for in vain, which [`lost`](Self::lost) then tells.
     pub fn expire(&mut self, now: Instant) {
-        while let Some(forgotten) = self.open.pop_expired(now) {
-            self.lost.extend(forgotten);
-        }
+        self.open.expire(now);
     }
 
     /// The next item that was given up, by [`expire`](Self::expire) or for want of room.
     pub fn lost(&mut self) -> Option<Lost> {
-        self.lost.pop_front()
+        self.open.lost()
     }
 
     /// When [`expire`](Self::expire) will have something to do.
@@ -246,11 +240,7 @@ impl Assembler {
     }
 
     fn one_of_several(&mut self, part: &Part<'_>, number: u32, total: Option<usize>, now: Instant) -> Outcome<'_> {
-        let added = self.open.add(part, number, total, &self.decoded, now);
-        while let Some(forgotten) = self.open.pop_superfluous() {
-            self.lost.extend(forgotten);
-        }
-        match added {
+        match self.open.add(part, number, total, &self.decoded, now) {
             Added::Whole(bytes) => {
                 self.decoded = bytes;
                 self.inflate()

@@ -4,8 +4,8 @@
 //! has the socket sends what is to be sent, and asks again at [`Session::wakeup`].
 //!
 //! A frame becomes [messages](message); their [states](state) say how streams are; the fields of an update are a part of
-//! an [envelope](envelope); what is in it is a [story](story), or [scores](analytics). Before all that come a
-//! [token](token) and the [endpoints](discovery).
+//! an [envelope]; what is in it is a [story], or [scores](analytics). Before all that come a
+//! [token] and the [endpoints](discovery).
 
 pub mod analytics;
 pub mod discovery;

@@ -314,3 +314,84 @@ impl<'de> de::Visitor<'de> for IdsVisitor {
         Ok(Ids::Many(ids))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(frame: &str) -> Message<'_> {
+        let mut messages = read(frame);
+        assert_eq!(messages.len(), 1);
+        messages.remove(0).unwrap()
+    }
+
+    #[test]
+    fn what_a_message_does_not_say_is_request_and_market_price() {
+        let message = only("{}");
+        assert_eq!((message.kind, message.domain, &message.ids), (Kind::Request, Domain::MarketPrice, &Ids::None));
+        assert_eq!(message.server(), Server::default());
+    }
+
+    #[test]
+    fn enumerations_are_names_or_numbers_in_any_order() {
+        let cases = [
+            (r#"{"Type":"Refresh","Domain":"Login"}"#, Kind::Refresh, Domain::Login),
+            (r#"{"Domain":1,"Type":2}"#, Kind::Refresh, Domain::Login),
+            (r#"{"Domain":33,"Type":3}"#, Kind::Status, Domain::NewsTextAnalytics),
+            (r#"{"Type":4,"Domain":6}"#, Kind::Update, Domain::MarketPrice),
+            (r#"{"Type":1}"#, Kind::Request, Domain::MarketPrice),
+            (r#"{"Type":5}"#, Kind::Close, Domain::MarketPrice),
+            (r#"{"Type":7,"Domain":"Dictionary"}"#, Kind::Other, Domain::Other),
+            (r#"{"Type":"Ping"}"#, Kind::Ping, Domain::MarketPrice),
+            (r#"{"Type":"Pong"}"#, Kind::Pong, Domain::MarketPrice),
+            (r#"{"Type":"Error"}"#, Kind::Error, Domain::MarketPrice),
+        ];
+        for (frame, kind, domain) in cases {
+            let message = only(frame);
+            assert_eq!((message.kind, message.domain), (kind, domain), "{frame}");
+        }
+    }
+
+    #[test]
+    fn ids_are_one_or_many() {
+        assert_eq!(only(r#"{"ID":-5}"#).ids.as_slice(), [-5]);
+        assert_eq!(only(r#"{"ID":[2,3]}"#).ids.as_slice(), [2, 3]);
+        assert_eq!(only("{}").ids.as_slice(), [0; 0]);
+        for frame in [r#"{"ID":"2"}"#, r#"{"ID":18446744073709551615}"#, r#"{"ID":[[]]}"#, r#"{"ID":2.5}"#] {
+            assert!(read(frame)[0].is_err(), "{frame}");
+        }
+    }
+
+    #[test]
+    fn part_is_borrowed_from_the_frame() {
+        let message =
+            only(r#"{"Fields":{"GUID":"a","MRN_SRC":null,"FRAG_NUM":1,"TOT_SIZE":"20","FRAGMENT":"H4sI","X":[{}]}}"#);
+        let fields = message.fields.unwrap();
+        assert!(matches!(fields.fragment, Some(Cow::Borrowed("H4sI"))));
+        assert_eq!((fields.guid.as_deref(), fields.source.as_deref()), (Some("a"), None));
+        assert_eq!((fields.number, fields.total), (Some(1), Some(20)));
+        let escaped = only(r#"{"Fields":{"FRAGMENT":"H4\/I"}}"#);
+        assert_eq!(escaped.fields.unwrap().fragment.as_deref(), Some("H4/I"));
+    }
+
+    #[test]
+    fn answer_to_a_login_says_what_the_server_can() {
+        let message = only(
+            r#"{"Key":{"Name":"user","Elements":{"SupportBatchRequests":7}},"Elements":{"MaxMsgSize":61430,"PingTimeout":30}}"#,
+        );
+        let expected = Server { max_message: Some(61430), ping_timeout: Some(30), batches: Some(true) };
+        assert_eq!((message.server(), message.key().name.as_deref()), (expected, Some("user")));
+    }
+
+    #[test]
+    fn message_that_is_none_leaves_the_others() {
+        let messages = read(r#" [{"Type":"Ping"},{"ID":{}},{"Type":"Pong"}]"#);
+        let kinds: Vec<_> = messages.into_iter().map(|message| message.map(|message| message.kind).ok()).collect();
+        assert_eq!(kinds, [Some(Kind::Ping), None, Some(Kind::Pong)]);
+        assert_eq!(read("[]").len(), 0);
+        for frame in ["", "[{]", "secret", r#"{"secret"}"#, r#"{"State":"secret"}"#] {
+            let error = read(frame).remove(0).unwrap_err().to_string();
+            assert!(!error.contains("secret") && error.contains(" at column "), "{error}");
+        }
+    }
+}

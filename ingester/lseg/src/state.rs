@@ -299,3 +299,127 @@ impl<'de> Deserialize<'de> for Data {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is to be done about an item and a login in this state.
+    fn judged(stream: &str, data: &str, code: &str) -> (Item, Login) {
+        let json = format!(r#"{{"Stream":"{stream}","Data":"{data}","Code":"{code}"}}"#);
+        let state: State<'_> = serde_json::from_str(&json).unwrap();
+        (state.of_item(), state.of_login())
+    }
+
+    const LASTING: [&str; 11] = [
+        "NotEntitled",
+        "AppAuthorizationFailed",
+        "UserUnknownToPermSys",
+        "UserAccessToAppDenied",
+        "NotFound",
+        "InvalidArgument",
+        "UsageError",
+        "InvalidView",
+        "UnsupportedViewType",
+        "ExceededMaxMountsPerUser",
+        "MaxLoginsReached",
+    ];
+
+    const PASSING: [&str; 9] = [
+        "Timeout",
+        "NoResources",
+        "SourceUnknown",
+        "DacsDown",
+        "TooManyItems",
+        "NotOpen",
+        "Preempted",
+        "Error",
+        "None",
+    ];
+
+    const INFORMATION: [&str; 11] = [
+        "FailoverStarted",
+        "FailoverCompleted",
+        "GapDetected",
+        "GapFill",
+        "JitConflationStarted",
+        "RealtimeResumed",
+        "FullViewProvided",
+        "AlreadyOpen",
+        "NonUpdatingItem",
+        "NoBatchViewSupportInReq",
+        "UnableToRequestAsBatch",
+    ];
+
+    #[test]
+    fn open_streams_are_judged_by_their_data_whatever_the_code() {
+        for code in LASTING.into_iter().chain(PASSING).chain(INFORMATION).chain(["SomethingNew"]) {
+            assert_eq!(judged("Open", "Ok", code), (Item::Healthy, Login::Healthy), "{code}");
+            assert_eq!(judged("Open", "Suspect", code), (Item::Suspect, Login::Suspect), "{code}");
+            assert_eq!(judged("Open", "NoChange", code), (Item::Unchanged, Login::Unchanged), "{code}");
+            assert_eq!(judged("Ajar", "Ok", code), (Item::Unchanged, Login::Unchanged), "{code}");
+        }
+    }
+
+    #[test]
+    fn closed_streams_are_judged_by_their_code() {
+        for data in ["Ok", "Suspect", "NoChange"] {
+            for code in LASTING {
+                assert_eq!(judged("Closed", data, code), (Item::Late, Login::Late), "{code}");
+                assert_eq!(judged("ClosedRecover", data, code), (Item::Again, Login::Late), "{code}");
+                assert_eq!(judged("NonStreaming", data, code), (Item::Again, Login::Late), "{code}");
+                assert_eq!(judged("Redirected", data, code), (Item::Redirected, Login::Late), "{code}");
+            }
+            for code in PASSING.into_iter().chain(INFORMATION).chain(["SomethingNew"]) {
+                for stream in ["Closed", "ClosedRecover", "NonStreaming"] {
+                    assert_eq!(judged(stream, data, code), (Item::Again, Login::Again), "{stream} {code}");
+                }
+                assert_eq!(judged("Redirected", data, code), (Item::Redirected, Login::Again), "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_of_the_specification_has_its_name_and_its_number() {
+        let known = LASTING.into_iter().chain(PASSING).chain(INFORMATION);
+        assert_eq!(known.clone().count(), Code::NUMBERED.len());
+        for name in known {
+            let (code, number) = Code::NUMBERED.iter().find(|(code, _)| code.name() == name).unwrap();
+            assert_eq!((Code::named(name), Code::numbered(*number)), (*code, *code), "{name}");
+        }
+        assert_eq!(Code::named("DacsMaxLoginsReached"), Code::MaxLoginsReached);
+        assert_eq!((Code::named("DacsNone1"), Code::numbered(17)), (Code::Unknown, Code::Unknown));
+    }
+
+    #[test]
+    fn numbers_are_as_good_as_names_and_anything_may_be_missing() {
+        fn state(json: &str) -> State<'_> {
+            serde_json::from_str(json).unwrap()
+        }
+        let expected = State { stream: Stream::Closed, data: Data::Suspect, code: Code::NotEntitled, text: None };
+        assert_eq!(state(r#"{"Stream":4,"Data":2,"Code":3,"Text":null}"#), expected);
+        assert_eq!(state(r#"{"Stream":"Closed","Data":"Suspect","Code":"NotEntitled","More":1}"#), expected);
+        let nothing = State { stream: Stream::Unspecified, data: Data::NoChange, code: Code::None, text: None };
+        assert_eq!(state("{}"), nothing);
+        assert_eq!(state(r#"{"Stream":[],"Data":{},"Code":null,"Text":7}"#), nothing);
+        let numbers =
+            [(1, Stream::Open), (2, Stream::NonStreaming), (3, Stream::ClosedRecover), (5, Stream::Redirected)];
+        for (number, stream) in numbers {
+            let json = format!(r#"{{"Stream":{number}}}"#);
+            assert_eq!(state(&json).stream, stream);
+        }
+    }
+
+    #[test]
+    fn batch_is_accepted_by_a_good_end_only() {
+        for (stream, data, accepted) in [
+            ("Closed", "Ok", true),
+            ("Closed", "Suspect", false),
+            ("Open", "Ok", false),
+            ("ClosedRecover", "Ok", false),
+        ] {
+            let json = format!(r#"{{"Stream":"{stream}","Data":"{data}"}}"#);
+            assert_eq!(serde_json::from_str::<State<'_>>(&json).unwrap().is_batch_accepted(), accepted);
+        }
+    }
+}

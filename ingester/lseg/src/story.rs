@@ -209,3 +209,159 @@ impl Prefix {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// What is made of a story with the required members and these.
+    fn item(members: &Value) -> NewsItem {
+        let mut story = required();
+        story.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        made(&story).unwrap()
+    }
+
+    fn required() -> Value {
+        json!({"id": "ABC_1", "headline": "h", "language": "en", "versionCreated": "2026-01-02T03:04:05.678Z"})
+    }
+
+    fn made(story: &Value) -> Result<NewsItem, NoStory> {
+        read(story.to_string().as_bytes(), "wire", Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn only_four_members_are_required() {
+        let least = item(&json!({}));
+        assert_eq!((&*least.thread, &*least.provider, least.kind), ("ABC_1", "", Kind::Article));
+        assert_eq!((least.status, least.urgency, least.take), (Status::Usable, None, None));
+        for member in ["id", "headline", "language", "versionCreated"] {
+            for value in [None, Some(json!(7)), Some(json!(null)), Some(json!([]))] {
+                let mut story = required();
+                story.as_object_mut().unwrap().remove(member);
+                story.as_object_mut().unwrap().extend(value.map(|value| (member.to_owned(), value)));
+                let missing = made(&story).unwrap_err().to_string();
+                assert_eq!(missing, format!("is no story: {member} is missing"), "{story}");
+            }
+        }
+    }
+
+    #[test]
+    fn members_that_are_not_required_lose_nothing_whatever_they_hold() {
+        let names = [
+            "altId",
+            "firstCreated",
+            "takeSequence",
+            "urgency",
+            "messageType",
+            "pubStatus",
+            "mimeType",
+            "provider",
+            "audiences",
+            "subjects",
+            "instancesOf",
+            "body",
+            "somethingNew",
+        ];
+        let values =
+            [json!(null), json!(-1), json!(1e300), json!(true), json!({"a": [1]}), json!([[1], {}]), json!("\u{0}x")];
+        for name in names {
+            for value in &values {
+                let item = item(&json!({name: value}));
+                assert_eq!((&*item.id, item.status), ("ABC_1", Status::Usable), "{name}: {value}");
+            }
+        }
+        assert_eq!(item(&json!({"subjects": ["R:EXA.L", 7, null, "N2:GB"]})).subjects, ["R:EXA.L", "N2:GB"]);
+        assert_eq!(item(&json!({"urgency": 300, "takeSequence": 5_000_000_000_u64})).urgency, None);
+    }
+
+    #[test]
+    fn thread_is_the_alternative_id_with_its_time_or_the_id() {
+        let time = "2026-01-02T03:04:05.678Z";
+        let thread = |members: &Value| item(members).thread;
+        assert_eq!(thread(&json!({"altId": "nABC", "firstCreated": time})), "nABC@1767323045678");
+        assert_eq!(thread(&json!({"altId": "nABC"})), "ABC_1", "without a time it may be of another story");
+        assert_eq!(thread(&json!({"altId": "nABC", "firstCreated": "soon"})), "ABC_1");
+        assert_eq!(thread(&json!({"altId": "", "firstCreated": time})), "ABC_1");
+        assert_eq!(thread(&json!({"id": "é".repeat(256)})), "é".repeat(256));
+    }
+
+    #[test]
+    fn long_threads_stay_different_and_within_their_limit() {
+        let thread = |end: &str| item(&json!({"id": format!("{}{end}", "é".repeat(300))})).thread;
+        assert_eq!(thread("a").chars().count(), 256);
+        assert_ne!(thread("a"), thread("b"));
+        assert!(thread("a").ends_with("~df651970a727251c"), "the same for ever: {}", thread("a"));
+    }
+
+    #[test]
+    fn ids_are_opaque_within_their_limit() {
+        for (length, allowed) in [(0, false), (1, true), (2048, true), (2049, false)] {
+            let mut story = required();
+            story["id"] = "/".repeat(length).into();
+            assert_eq!(made(&story).is_ok(), allowed, "{length}");
+        }
+    }
+
+    #[test]
+    fn languages_and_providers_are_in_the_form_of_the_stream() {
+        for (given, expected) in [("EN", "en"), (" ja ", "ja"), ("", "und"), ("und", "und")] {
+            assert_eq!(item(&json!({"language": given})).language, expected);
+        }
+        for (given, expected) in [("NS:RTRS", "RTRS"), ("RTRS", "RTRS"), ("NS:", "")] {
+            assert_eq!(item(&json!({"provider": given})).provider, expected);
+        }
+    }
+
+    #[test]
+    fn kind_is_told_by_urgency_and_headline() {
+        let cases = [
+            (1, "EXAMPLE PLC OPENS A PLANT", Kind::Alert),
+            (1, "CORRECTED-EXAMPLE PLC OPENS A PLANT", Kind::Alert),
+            (3, "Example plc opens a plant", Kind::Article),
+            (3, "UPDATE 1-Example plc opens a plant", Kind::Article),
+            (3, "RPT-UPDATE 12-Example plc opens a plant", Kind::Article),
+            (3, "CORRECTED-Example plc opens a plant", Kind::Correction),
+            (3, "CORRECTED - Example plc opens a plant", Kind::Correction),
+            (3, "CORRECTED (OFFICIAL)-Example plc opens a plant", Kind::Correction),
+            (3, "OFFICIAL CORRECTION-Example plc opens a plant", Kind::Correction),
+            (3, "CORRECTION-Example plc opens a plant", Kind::Correction),
+            (3, "UPDATE 2-CORRECTED-Example plc opens a plant", Kind::Correction),
+            (3, "CORRECTED-UPDATE 2-Example plc opens a plant", Kind::Correction),
+            (3, "REFILE-UPDATE 1-Example plc opens a plant", Kind::Correction),
+            (3, "Market CORRECTED-Example plc opens a plant", Kind::Article),
+            (3, "CORRECTED figures please nobody", Kind::Article),
+            (3, "Correction-minded investors wait", Kind::Article),
+            (3, "CORRECTED", Kind::Article),
+            (3, "", Kind::Article),
+        ];
+        for (urgency, headline, kind) in cases {
+            assert_eq!(item(&json!({"urgency": urgency, "headline": headline})).kind, kind, "{headline}");
+        }
+    }
+
+    #[test]
+    fn cancellation_needs_no_headline() {
+        let mut story = required();
+        story["pubStatus"] = "stat:canceled".into();
+        story.as_object_mut().unwrap().remove("headline");
+        let item = made(&story).unwrap();
+        assert_eq!((item.status, &*item.headline), (Status::Canceled, ""));
+    }
+
+    #[test]
+    fn times_are_kept_to_the_millisecond() {
+        let item = item(&json!({"firstCreated": "2026-01-02T03:04:05.001Z", "urgency": 1, "takeSequence": 2}));
+        assert_eq!(item.published.as_millisecond(), 1_767_323_045_678);
+        assert_eq!(item.first_published.unwrap().as_millisecond(), 1_767_323_045_001);
+        assert_eq!((item.received, item.urgency, item.take), (Some(Timestamp::UNIX_EPOCH), Some(1), Some(2)));
+    }
+
+    #[test]
+    fn every_item_is_a_record_that_readers_take() {
+        for story in [json!({}), json!({"language": ""}), json!({"id": "é".repeat(1024), "language": "ZH-Hans"})] {
+            let item = item(&story);
+            assert_eq!(NewsItem::from_record(&item.to_record()), Ok(item));
+        }
+    }
+}

@@ -158,9 +158,8 @@ impl Token {
     /// For how long it is good for new connections: a twentieth before its end, and five minutes if it holds for ten
     /// minutes or more, it no longer is.
     pub fn usable_for(&self) -> Duration {
-        let margin =
-            if self.lifetime < Duration::from_secs(600) { self.lifetime / 20 } else { Duration::from_secs(300) };
-        self.lifetime - margin
+        let margin = if self.lifetime < Duration::from_mins(10) { self.lifetime / 20 } else { Duration::from_mins(5) };
+        self.lifetime.saturating_sub(margin)
     }
 
     /// Whether the refresh token it came for is near its end, as it holds for less than the one before: the next one is to
@@ -237,7 +236,7 @@ mod tests {
         for lifetime in ["\"600\"", "600"] {
             let read =
                 token(&format!(r#"{{"access_token":"A","refresh_token":"R","expires_in":{lifetime}}}"#)).unwrap();
-            let expected = Token { access: "A".into(), refresh: Some("R".into()), lifetime: Duration::from_secs(600) };
+            let expected = Token { access: "A".into(), refresh: Some("R".into()), lifetime: Duration::from_mins(10) };
             assert_eq!(read, expected);
             assert!(!format!("{read:?}").contains(['A', 'R']));
         }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::Ric;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt::Write,
     time::Instant,
 };
@@ -17,11 +17,12 @@ const COST: usize = 256;
 /// All items that are incomplete, and those that were a moment ago: their parts may still be under way.
 #[derive(Debug, Default)]
 pub(super) struct Assemblies {
-    /// By age: all are kept equally long.
-    assemblies: BTreeMap<u64, Assembly>,
+    /// All are kept equally long.
+    by_age: BTreeMap<u64, Assembly>,
     by_name: HashMap<String, u64>,
     next: u64,
     held: usize,
+    lost: VecDeque<Lost>,
     /// Where names are put together.
     name: String,
 }
@@ -65,7 +66,7 @@ impl Assemblies {
         now: Instant,
     ) -> Added {
         let Some(id) = self.id_for(part, number, now) else { return Added::Late };
-        let Some(assembly) = self.assemblies.get_mut(&id) else { return Added::Late };
+        let Some(assembly) = self.by_age.get_mut(&id) else { return Added::Late };
         let Phase::Open(parts) = &mut assembly.phase else { return Added::Late };
         let progress = parts.add(number, total, bytes);
         let added = match progress {
@@ -81,6 +82,7 @@ impl Assemblies {
             Added::Whole(_) => self.settle(id, Phase::Whole, now),
             Added::Late | Added::Lost(_) => self.settle(id, Phase::GivenUp, now),
         }
+        self.make_room();
         added
     }
 
@@ -91,28 +93,24 @@ impl Assemblies {
         }
     }
 
-    /// Forgets the oldest if its time is up; says so if something is lost with it. None if there is none such.
-    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Option<Lost>> {
-        if now < self.deadline()? {
-            return None;
+    /// Forgets those whose time is up.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while self.deadline().is_some_and(|deadline| now >= deadline) {
+            self.forget_oldest(Parts::expired);
         }
-        self.pop(Parts::expired)
     }
 
-    /// Forgets the oldest if there is too much; says so if something is lost with it. None if there is room.
-    pub(super) fn pop_superfluous(&mut self) -> Option<Option<Lost>> {
-        if self.len() <= MAX_OPEN && self.held <= MAX_HELD {
-            return None;
-        }
-        self.pop(|_| Loss::Evicted)
+    /// The next that was forgotten although something is lost with it.
+    pub(super) fn lost(&mut self) -> Option<Lost> {
+        self.lost.pop_front()
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.assemblies.first_key_value().map(|(_, oldest)| oldest.since + PATIENCE)
+        self.by_age.first_key_value().map(|(_, oldest)| oldest.since + PATIENCE)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.assemblies.len()
+        self.by_age.len()
     }
 
     pub(super) fn held(&self) -> usize {
@@ -131,11 +129,12 @@ impl Assemblies {
     /// The assembly that a part belongs to; none if its item was given up.
     fn id_for(&mut self, part: &Part<'_>, number: u32, now: Instant) -> Option<u64> {
         let Some(id) = self.find(part) else { return Some(self.start(part, false, now)) };
-        match self.assemblies.get(&id)?.phase {
-            Phase::Open(_) => Some(id),
-            Phase::Whole => Some(self.start(part, true, now)),
-            Phase::GivenUp if number == 1 => Some(self.start(part, false, now)),
-            Phase::GivenUp => None,
+        let Assembly { phase, spare, .. } = self.by_age.get(&id)?;
+        match (phase, *spare) {
+            (Phase::Open(_), _) => Some(id),
+            (Phase::Whole, _) => Some(self.start(part, true, now)),
+            (Phase::GivenUp, spare) if number == 1 => Some(self.start(part, spare, now)),
+            (Phase::GivenUp, _) => None,
         }
     }
 
@@ -157,37 +156,43 @@ impl Assemblies {
         let id = self.next;
         self.next += 1;
         if let Some(old) = self.by_name.insert(assembly.name.clone(), id) {
-            self.held -= self.assemblies.remove(&old).map_or(0, |old| old.cost);
+            self.held -= self.by_age.remove(&old).map_or(0, |old| old.cost);
         }
         self.held += assembly.cost;
-        self.assemblies.insert(id, assembly);
+        self.by_age.insert(id, assembly);
         self.weigh(id);
         id
     }
 
     fn remove(&mut self, id: u64) -> Option<Assembly> {
-        let assembly = self.assemblies.remove(&id)?;
+        let assembly = self.by_age.remove(&id)?;
         self.by_name.remove(&assembly.name);
         self.held -= assembly.cost;
         Some(assembly)
     }
 
     fn weigh(&mut self, id: u64) {
-        let Some(assembly) = self.assemblies.get_mut(&id) else { return };
+        let Some(assembly) = self.by_age.get_mut(&id) else { return };
         self.held -= assembly.cost;
         assembly.cost = assembly.weight();
         self.held += assembly.cost;
     }
 
-    fn pop(&mut self, why: impl FnOnce(&Parts) -> Loss) -> Option<Option<Lost>> {
-        let oldest = *self.assemblies.first_key_value()?.0;
-        let assembly = self.remove(oldest)?;
-        Some(match assembly.phase {
-            Phase::Open(parts) if !assembly.spare => {
-                Some(Lost { ric: assembly.ric, guid: assembly.guid, why: why(&parts) })
-            }
-            _ => None,
-        })
+    /// Forgets the oldest while there is too much.
+    fn make_room(&mut self) {
+        while self.len() > MAX_OPEN || self.held > MAX_HELD {
+            self.forget_oldest(|_| Loss::Evicted);
+        }
+    }
+
+    fn forget_oldest(&mut self, why: impl FnOnce(&Parts) -> Loss) {
+        let oldest = self.by_age.first_key_value().map(|(id, _)| *id);
+        let Some(assembly) = oldest.and_then(|id| self.remove(id)) else { return };
+        if let Phase::Open(parts) = assembly.phase
+            && !assembly.spare
+        {
+            self.lost.push_back(Lost { ric: assembly.ric, guid: assembly.guid, why: why(&parts) });
+        }
     }
 
     /// Lengths come first, so that no two keys have the same name.

@@ -7,7 +7,7 @@ use super::PING_TIMEOUT;
 use std::time::{Duration, Instant};
 
 /// The longest time-out that is believed.
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// Listens for life.
 #[derive(Debug)]

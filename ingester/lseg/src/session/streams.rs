@@ -12,18 +12,18 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause, before jitter.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How long a stream must stand for the pauses to begin anew.
-const HEALTHY: Duration = Duration::from_secs(60);
+const HEALTHY: Duration = Duration::from_mins(1);
 
 /// After how long a refused RIC is asked for again, while another is open.
-const LATE: Duration = Duration::from_secs(15 * 60);
+const LATE: Duration = Duration::from_mins(15);
 
 /// The streams of the RICs.
 #[derive(Debug)]
 pub(super) struct Streams {
-    streams: Vec<Stream>,
+    all: Vec<Stream>,
     /// The request that asked for several; the answer to it is its own.
     batch: Option<i64>,
     /// Whether the server takes requests for several.
@@ -76,7 +76,7 @@ impl Streams {
             failures: 0,
         };
         Self {
-            streams: rics.iter().map(stream).collect(),
+            all: rics.iter().map(stream).collect(),
             batch: None,
             batches: true,
             next_id: request::LOGIN + 1,
@@ -86,37 +86,37 @@ impl Streams {
 
     /// What an id is about, if it stands.
     pub(super) fn ric(&self, id: i64) -> Option<Ric> {
-        self.index(id).map(|index| self.streams[index].ric)
+        self.index(id).map(|index| self.all[index].ric)
     }
 
     /// The ids that the server knows.
     pub(super) fn standing(&self) -> Vec<i64> {
-        self.streams.iter().filter(|stream| stream.stands()).map(|stream| stream.id).collect()
+        self.all.iter().filter(|stream| stream.stands()).map(|stream| stream.id).collect()
     }
 
     pub(super) fn suspect(&self) -> bool {
-        self.streams.iter().any(|stream| stream.suspect)
+        self.all.iter().any(|stream| stream.suspect)
     }
 
     /// Whether all are open but those that the server won't have.
     pub(super) fn all_open(&self) -> bool {
         let open = |stream: &Stream| matches!(stream.phase, Phase::Open { .. } | Phase::Refused { .. });
-        self.streams.iter().all(open)
+        !self.all.is_empty() && self.all.iter().all(open)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.streams.iter().filter_map(Stream::deadline).min()
+        self.all.iter().filter_map(Stream::deadline).min()
     }
 
     fn index(&self, id: i64) -> Option<usize> {
-        self.streams.iter().position(|stream| stream.id == id && stream.stands())
+        self.all.iter().position(|stream| stream.id == id && stream.stands())
     }
 
     /// Whether the feed is worth its connection without this one: a feed of stories isn't without its stories.
     fn can_do_without(&self, index: usize) -> bool {
         let alive = |stream: &Stream| !matches!(stream.phase, Phase::Refused { .. });
-        let others = self.streams.iter().enumerate().any(|(other, stream)| other != index && alive(stream));
-        others && self.streams[index].ric != Ric::Story
+        let others = self.all.iter().enumerate().any(|(other, stream)| other != index && alive(stream));
+        others && self.all[index].ric != Ric::Story
     }
 
     /// A pause before the next attempt: up to twice as long each time, "full jitter".
@@ -180,11 +180,12 @@ impl Stream {
 impl Session {
     /// Asks for all RICs.
     pub(super) fn ask(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let all: Vec<usize> = (0..self.streams.streams.len()).collect();
-        if all.len() > 1 && self.streams.batches {
-            self.ask_for_several(now, out);
-        } else {
-            all.into_iter().for_each(|index| self.ask_for_one(index, now, out));
+        let count = self.streams.all.len();
+        if count > 1 && self.streams.batches {
+            return self.ask_for_several(now, out);
+        }
+        for index in 0..count {
+            self.ask_for_one(index, now, out);
         }
     }
 
@@ -194,11 +195,11 @@ impl Session {
             return self.batch_state(state, now, out);
         }
         let Some(index) = self.streams.index(id) else { return };
-        let why = format!("{}: {}", self.streams.streams[index].ric.name(), self.masked(&state.to_string()));
+        let why = format!("{}: {}", self.streams.all[index].ric.name(), self.masked(&state.to_string()));
         if state.code == Code::GapDetected {
             out.push(Output::Gap(why.clone()));
         }
-        let stream = &mut self.streams.streams[index];
+        let stream = &mut self.streams.all[index];
         let open = message.kind == Kind::Refresh;
         match state.of_item() {
             state::Item::Unchanged => {}
@@ -218,15 +219,15 @@ impl Session {
     }
 
     pub(super) fn stream_error(&mut self, id: i64, why: &str, now: Instant, out: &mut Vec<Output>) {
-        let asked = self.streams.streams.iter().position(|stream| stream.id == id && stream.stands());
-        if let Some(index) = asked.filter(|index| matches!(self.streams.streams[*index].phase, Phase::Asked { .. })) {
+        let asked = self.streams.all.iter().position(|stream| stream.id == id && stream.stands());
+        if let Some(index) = asked.filter(|index| matches!(self.streams.all[*index].phase, Phase::Asked { .. })) {
             self.wait(index, why.into(), now, out);
         }
     }
 
     pub(super) fn tick_streams(&mut self, now: Instant, out: &mut Vec<Output>) {
-        for index in 0..self.streams.streams.len() {
-            let stream = &self.streams.streams[index];
+        for index in 0..self.streams.all.len() {
+            let stream = &self.streams.all[index];
             if self.over || stream.deadline().is_none_or(|until| now < until) {
                 continue;
             }
@@ -243,7 +244,7 @@ impl Session {
     fn ask_for_one(&mut self, index: usize, now: Instant, out: &mut Vec<Output>) {
         let id = self.streams.next_id;
         self.streams.next_id += 1;
-        let stream = &mut self.streams.streams[index];
+        let stream = &mut self.streams.all[index];
         stream.asked(id, now);
         let frame = request::news(id, &[&stream.name], stream.service.as_deref());
         self.send(frame, out);
@@ -252,13 +253,13 @@ impl Session {
     fn ask_for_several(&mut self, now: Instant, out: &mut Vec<Output>) {
         let id = self.streams.next_id;
         let mut next = id + 1;
-        for stream in &mut self.streams.streams {
+        for stream in &mut self.streams.all {
             stream.asked(next, now);
             next += 1;
         }
         self.streams.next_id = next;
         self.streams.batch = Some(id);
-        let names: Vec<&str> = self.streams.streams.iter().map(|stream| stream.name.as_str()).collect();
+        let names: Vec<&str> = self.streams.all.iter().map(|stream| stream.name.as_str()).collect();
         self.send(request::news(id, &names, self.options.service.as_deref()), out);
     }
 
@@ -270,8 +271,8 @@ impl Session {
         self.streams.batch = None;
         let one_by_one = state.code.refuses_batches();
         let why = self.masked(&state.to_string());
-        for index in 0..self.streams.streams.len() {
-            let stream = &self.streams.streams[index];
+        for index in 0..self.streams.all.len() {
+            let stream = &self.streams.all[index];
             if self.over || !matches!(stream.phase, Phase::Asked { .. }) {
                 continue;
             }
@@ -286,9 +287,9 @@ impl Session {
 
     /// It ended, and will be asked for again.
     fn wait(&mut self, index: usize, why: String, now: Instant, out: &mut Vec<Output>) {
-        let failures = self.streams.streams[index].failed(now);
+        let failures = self.streams.all[index].failed(now);
         let until = now + self.streams.pause(failures);
-        self.streams.streams[index].phase = Phase::Waiting { until };
+        self.streams.all[index].phase = Phase::Waiting { until };
         self.down(why, out);
     }
 
@@ -297,7 +298,7 @@ impl Session {
         if !self.streams.can_do_without(index) {
             return self.end(why, Again::Late, out);
         }
-        let stream = &mut self.streams.streams[index];
+        let stream = &mut self.streams.all[index];
         stream.failed(now);
         stream.phase = Phase::Refused { until: now + LATE };
         out.push(Output::Refused(why));
