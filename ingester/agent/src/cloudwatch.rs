@@ -9,7 +9,7 @@ use aws_sdk_cloudwatchlogs::{
     types::InputLogEvent,
 };
 use jiff::Timestamp;
-use runtime::Backoff;
+use runtime::{Backoff, emf::Metrics};
 use std::{
     io,
     sync::{
@@ -74,6 +74,14 @@ impl Lines {
         let is_blank = line.text.trim().is_empty();
         if !is_blank && self.queue.try_send(Message::Line(line)).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Puts metrics, in the format that CloudWatch makes metrics of.
+    pub fn put_report(&self, metrics: &Metrics) {
+        let mut report = Vec::new();
+        if metrics.write(Timestamp::now(), &[], &mut report).is_ok() {
+            String::from_utf8_lossy(&report).lines().for_each(|line| self.put(line));
         }
     }
 

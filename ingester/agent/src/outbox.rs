@@ -87,6 +87,7 @@ struct Gate {
 pub struct Outbox {
     feed: Arc<FeedStatus>,
     gate: Arc<Gate>,
+    repeats: bool,
 }
 
 /// Makes outboxes; the queue ends when it and all of them are gone.
@@ -104,7 +105,7 @@ impl Outboxes {
 
     /// The way of one feed's items.
     pub fn of(&self, feed: Arc<FeedStatus>) -> Outbox {
-        Outbox { feed, gate: Arc::clone(&self.0) }
+        Outbox { feed, gate: Arc::clone(&self.0), repeats: false }
     }
 }
 
@@ -114,10 +115,15 @@ impl Outbox {
         &self.feed
     }
 
+    /// The same, for a feed that repeats items on purpose.
+    pub fn repeating(self) -> Self {
+        Self { repeats: true, ..self }
+    }
+
     /// Takes an item of a feed that doesn't wait: where there is no room, it is lost, and counted.
     pub fn offer(&self, item: NewsItem) -> Taken {
         let Some((record, id)) = self.admit(item) else { return Taken::Filtered };
-        if self.gate.seen().has(id) {
+        if !self.repeats && self.gate.seen().has(id) {
             self.feed.duplicates.inc();
             return Taken::Repeat;
         }
@@ -131,7 +137,7 @@ impl Outbox {
     /// Takes an item of a feed that can wait, as soon as there is room.
     pub async fn send(&self, item: NewsItem) -> Taken {
         let Some((record, id)) = self.admit(item) else { return Taken::Filtered };
-        if self.gate.seen().has(id) {
+        if !self.repeats && self.gate.seen().has(id) {
             self.feed.duplicates.inc();
             return Taken::Repeat;
         }
@@ -168,7 +174,7 @@ impl Outbox {
 
     // Remembered only now: the second connection's copy of an item that was lost here may still find room.
     fn queue(&self, record: Record, id: u64, share: OwnedSemaphorePermit) -> Taken {
-        if !self.gate.seen().remember(id) {
+        if !self.gate.seen().remember(id) && !self.repeats {
             self.feed.duplicates.inc();
             return Taken::Repeat;
         }
@@ -273,6 +279,13 @@ mod tests {
             ids.push(item.id);
         }
         assert_eq!(ids, ["a", "b"]);
+    }
+
+    #[test]
+    fn feed_that_repeats_on_purpose_may() {
+        let (outbox, _records) = outbox(Filter::default(), 1 << 20);
+        let outbox = outbox.repeating();
+        assert_eq!([outbox.offer(item("a")), outbox.offer(item("a"))], [Taken::Queued; 2]);
     }
 
     #[tokio::test]

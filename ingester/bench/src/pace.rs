@@ -79,7 +79,7 @@ async fn send(feed: &Simulator, generator: &mut Generator, per_second: f64, seco
         let due = started.elapsed().as_secs_f64() * per_second;
         while number(sent.len()) < due {
             let item = generator.next(Timestamp::now()).story;
-            let id = item.id().to_owned();
+            let id = item.id.clone();
             if sent.contains_key(&id) {
                 continue;
             }

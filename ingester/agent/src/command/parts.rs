@@ -6,7 +6,11 @@ use crate::{
     http,
     outbox::{Outbox, Records},
     secrets::Place,
-    sinks::{Sink, kinesis::Kinesis},
+    sinks::{
+        Sink,
+        kinesis::Kinesis,
+        lines::{File, Stdout},
+    },
     sources::{Source, alpaca::Alpaca, lseg, replay::Replay, rss::Rss},
     status::SinkStatus,
     tls,
@@ -123,24 +127,23 @@ impl Parts {
                     Some(aws) => replay.aws(aws.clone()),
                     None => replay,
                 };
+                // Every round has the ids of the first.
+                let outbox = if settings.repeat { outbox.repeating() } else { outbox };
                 Box::pin(replay.run(outbox, stop))
             }
         })
     }
 
-    /// The sink, open: what it needs is there. It runs when it is waited for.
-    ///
-    /// # Errors
-    ///
-    /// The file or the spool can't be opened.
-    pub(super) async fn sink(
+    /// The sink; it runs when it is waited for.
+    pub(super) fn sink(
         &self,
         plan: &Plan,
         records: Records,
         status: Arc<SinkStatus>,
     ) -> anyhow::Result<LocalBoxFuture<'static, anyhow::Result<()>>> {
         Ok(match &plan.to {
-            Target::Stdout | Target::File(_) => anyhow::bail!("soon"),
+            Target::Stdout => Box::pin(Stdout::new(status).run(records)),
+            Target::File(path) => Box::pin(File::new(path, status).run(records)),
             Target::Kinesis(stream) => {
                 let client = aws_sdk_kinesis::Client::new(self.aws()?);
                 let kinesis = Kinesis::new(client, stream, plan.spool.join("spool.redb"), status);

@@ -16,7 +16,6 @@ use crate::{
     status::Status,
 };
 use anyhow::Context;
-use jiff::Timestamp;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -59,7 +58,7 @@ async fn ingest(plan: &Plan, log: Option<(Lines, Waiting)>) -> anyhow::Result<()
     let (outboxes, records) = Outboxes::new(plan.filter.clone(), plan.memory);
     let ways = plan.feeds.iter().map(|feed| outboxes.of(status.feed(feed.name()))).collect::<Vec<_>>();
     drop(outboxes);
-    let sink = parts.sink(plan, records, status.sink()).await?;
+    let sink = parts.sink(plan, records, status.sink())?;
     let listener = listen(plan).await?;
     let (lines, waiting) = log.unzip();
     let scores = Scores::to(plan, lines.clone());
@@ -194,15 +193,14 @@ async fn tell(status: Arc<Status>) {
     }
 }
 
-async fn report(mut reporter: Reporter, mut lines: Lines, over: CancellationToken) {
+async fn report(mut reporter: Reporter, lines: Lines, over: CancellationToken) {
     let mut clock = tokio::time::interval(PERIOD);
     loop {
         let is_last = tokio::select! {
             () = over.cancelled() => true,
             _ = clock.tick() => false,
         };
-        // Lines never fail: they wait, or are left out.
-        let _ = reporter.report().write(Timestamp::now(), &[], &mut lines);
+        lines.put_report(&reporter.report());
         if is_last {
             return lines.flush().await;
         }

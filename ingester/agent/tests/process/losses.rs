@@ -43,8 +43,8 @@ async fn while_kinesis_is_away_items_wait_on_disk_and_arrive_in_order() {
     let (code, health) = process.get("/healthz");
     assert_eq!(code, 503, "{health}");
     desk.aws.kinesis().down(false);
-    until("all are on the stream", || desk.arrived().values().map(Vec::len).sum::<usize>() == delivered(&desk)).await;
-    desk.assert_arrived(desk.feed.journal().delivered());
+    desk.feed.until(|journal| journal.counts.released == 2000).await.unwrap();
+    everything_is_on_the_stream(&desk).await;
     process.signal(Signal::SIGTERM);
     let (status, _, log) = process.ended().await;
     assert!(status.success(), "{log}");
@@ -66,8 +66,7 @@ async fn killed_while_kinesis_is_away_it_brings_everything_at_its_next_start() {
 
     desk.aws.kinesis().down(false);
     let again = desk.start(1);
-    until("all are on the stream", || desk.arrived().values().map(Vec::len).sum::<usize>() == delivered(&desk)).await;
-    desk.assert_arrived(desk.feed.journal().delivered());
+    everything_is_on_the_stream(&desk).await;
     again.signal(Signal::SIGTERM);
     let (status, _, log) = again.ended().await;
     assert!(status.success(), "{log}");
@@ -85,9 +84,15 @@ async fn stopped_while_kinesis_is_away_it_keeps_what_it_read() {
     assert!(status.success() && took < Duration::from_secs(10), "{took:?} {log}");
     desk.aws.kinesis().down(false);
     let again = desk.start(1);
-    until("all are on the stream", || desk.arrived().values().map(Vec::len).sum::<usize>() == delivered(&desk)).await;
-    desk.assert_arrived(desk.feed.journal().delivered());
+    everything_is_on_the_stream(&desk).await;
     drop(again);
+}
+
+/// Waits until every story that was delivered is on the stream, and asserts that nothing else is and that all are in order.
+async fn everything_is_on_the_stream(desk: &Desk) {
+    desk.feed.settle().await.unwrap();
+    until("all are on the stream", || desk.arrived().values().map(Vec::len).sum::<usize>() == delivered(desk)).await;
+    desk.assert_arrived(desk.feed.journal().delivered());
 }
 
 /// Distinct stories that the feed delivered.
