@@ -1,5 +1,7 @@
 //! The Kinesis sink against a stream that fails: real requests, real files.
 
+mod speed;
+
 use aws_sdk_kinesis::{
     Client,
     config::{BehaviorVersion, Config, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
