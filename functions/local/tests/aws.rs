@@ -5,6 +5,10 @@ use std::{collections::HashMap, time::Duration};
 use aws_sdk_dynamodb::types::{
     AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
 };
+use aws_sdk_kinesis::{
+    operation::put_records::builders::PutRecordsFluentBuilder,
+    types::{PutRecordsRequestEntry, ShardIteratorType},
+};
 use aws_sdk_sagemakerruntime::{
     error::{ProvideErrorMetadata, SdkError},
     operation::invoke_endpoint::InvokeEndpointError,
@@ -343,4 +347,128 @@ async fn what_is_not_here_says_so() {
     assert_eq!(error.meta().code(), Some("NotImplemented"));
     assert_eq!(error.meta().message(), Some("not on this machine: POST / secretsmanager.ListSecrets"));
     assert_eq!(aws.not_understood(), ["POST / secretsmanager.ListSecrets"]);
+}
+
+// ------------------------------------------------------------------------------------------------ Kinesis
+
+async fn kinesis(aws: &Aws) -> aws_sdk_kinesis::Client {
+    aws_sdk_kinesis::Client::new(&config(aws).await)
+}
+
+fn record(key: &str, data: impl Into<Vec<u8>>) -> PutRecordsRequestEntry {
+    let data = aws_sdk_kinesis::primitives::Blob::new(data.into());
+    PutRecordsRequestEntry::builder().partition_key(key).data(data).build().unwrap()
+}
+
+fn put(client: &aws_sdk_kinesis::Client, keys: &[&str]) -> PutRecordsFluentBuilder {
+    let records = keys.iter().map(|key| record(key, *key)).collect();
+    client.put_records().stream_name("news").set_records(Some(records))
+}
+
+/// The keys on the stream, shard after shard.
+fn keys(aws: &Aws) -> Vec<String> {
+    aws.kinesis().records("news").into_iter().flat_map(|shard| shard.records).map(|record| record.key).collect()
+}
+
+#[tokio::test]
+async fn records_are_on_the_shards_of_their_keys_in_order() {
+    let aws = Aws::start().await.unwrap();
+    aws.kinesis().create_stream("news", 3);
+    let client = kinesis(&aws).await;
+    put(&client, &["a", "b", "c", "d"]).send().await.unwrap();
+    put(&client, &["a", "b", "c", "d"]).send().await.unwrap();
+    let shards = aws.kinesis().records("news");
+    assert_eq!(shards.len(), 3);
+    assert_eq!(shards[0].id, "shardId-000000000000");
+    assert_eq!(shards.iter().map(|shard| shard.records.len()).sum::<usize>(), 8);
+    for shard in shards {
+        let (first, second) = shard.records.split_at(shard.records.len() / 2);
+        let data = |records: &[local::aws::StreamRecord]| Vec::from_iter(records.iter().map(|r| r.data.clone()));
+        assert_eq!(data(first), data(second));
+        assert!(shard.records.is_sorted_by(|one, next| one.number < next.number));
+    }
+    assert_eq!(aws.kinesis().calls("PutRecords")[1].keys(), ["a", "b", "c", "d"]);
+    assert_eq!(aws.not_understood(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_poller_gets_what_was_put() {
+    let aws = Aws::start().await.unwrap();
+    aws.kinesis().create_stream("news", 1);
+    let client = kinesis(&aws).await;
+    put(&client, &["a", "b"]).send().await.unwrap();
+    let shard = client.list_shards().stream_name("news").send().await.unwrap().shards.unwrap().remove(0);
+    let place = client.get_shard_iterator().stream_name("news").shard_id(shard.shard_id);
+    let place = place.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await.unwrap().shard_iterator.unwrap();
+    let records = client.get_records().shard_iterator(place).send().await.unwrap().records;
+    assert_eq!(records.iter().map(|record| record.partition_key.as_deref().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn records_that_fail_are_not_stored_and_those_beside_them_are() {
+    let aws = Aws::start().await.unwrap();
+    aws.kinesis().create_stream("news", 1);
+    let client = kinesis(&aws).await;
+    aws.kinesis().fail_records_where(|key| key == "b");
+    let answer = put(&client, &["a", "b", "c"]).send().await.unwrap();
+    assert_eq!(answer.failed_record_count, Some(1));
+    let codes: Vec<_> = answer.records.iter().map(|record| record.error_code.as_deref()).collect();
+    assert_eq!(codes, [None, Some("ProvisionedThroughputExceededException"), None]);
+    assert!(answer.records[1].sequence_number.is_none() && answer.records[2].sequence_number.is_some());
+    aws.kinesis().fail_records(2);
+    assert_eq!(put(&client, &["d", "e"]).send().await.unwrap().failed_record_count, Some(2));
+    put(&client, &["f"]).send().await.unwrap();
+    assert_eq!(keys(&aws), ["a", "c", "f"]);
+}
+
+#[tokio::test]
+async fn the_stream_refuses_what_kinesis_refuses() {
+    let aws = Aws::start().await.unwrap();
+    let client = kinesis(&aws).await;
+    let absent = put(&client, &["a"]).send().await.unwrap_err().into_service_error();
+    assert!(absent.is_resource_not_found_exception());
+    aws.kinesis().create_stream("news", 1);
+    let large = client.put_records().stream_name("news").records(record("a", vec![0; (1 << 20) + 1]));
+    assert_eq!(large.send().await.unwrap_err().into_service_error().code(), Some("ValidationException"));
+    let most = (0..5).map(|key| record(&key.to_string(), vec![0; (1 << 20) - 1])).collect();
+    client.put_records().stream_name("news").set_records(Some(most)).send().await.unwrap();
+    let more = (0..6).map(|key| record(&key.to_string(), vec![0; 1 << 20])).collect();
+    let more = client.put_records().stream_name("news").set_records(Some(more)).send().await;
+    assert!(more.unwrap_err().into_service_error().is_invalid_argument_exception());
+    let many = vec!["a"; 501];
+    assert!(put(&client, &many).send().await.is_err());
+    assert_eq!(keys(&aws).len(), 5);
+}
+
+#[tokio::test]
+async fn kinesis_fails_when_told_to() {
+    let aws = Aws::start().await.unwrap();
+    aws.kinesis().create_stream("news", 1);
+    let client = kinesis(&aws).await;
+    let put = |key| put(&client, &[key]).send();
+    aws.kinesis().reject(1, "KMSDisabledException");
+    assert!(put("a").await.unwrap_err().into_service_error().is_kms_disabled_exception());
+    aws.kinesis().reject(usize::MAX, "InternalFailureException");
+    for _ in 0..3 {
+        assert_eq!(put("b").await.unwrap_err().raw_response().unwrap().status().as_u16(), 500);
+    }
+    aws.kinesis().reject(0, "");
+    aws.kinesis().poison("c");
+    assert!(put("c").await.unwrap_err().into_service_error().is_invalid_argument_exception());
+    aws.kinesis().down(true);
+    assert!(matches!(put("d").await, Err(aws_sdk_kinesis::error::SdkError::DispatchFailure(_))));
+    aws.kinesis().down(false);
+    let soon = Duration::from_millis(100);
+    aws.kinesis().hang(1);
+    assert!(tokio::time::timeout(soon, put("e")).await.is_err());
+    assert_eq!(keys(&aws), [""; 0]);
+    aws.kinesis().lose_answers(1);
+    assert!(tokio::time::timeout(soon, put("f")).await.is_err());
+    assert_eq!(keys(&aws), ["f"], "stored, though nobody was told");
+    aws.kinesis().latency(soon);
+    let begin = std::time::Instant::now();
+    put("g").await.unwrap();
+    assert!(begin.elapsed() >= soon);
+    aws.kinesis().reset();
+    assert!(aws.kinesis().calls("PutRecords").is_empty());
 }

@@ -21,14 +21,17 @@ mod delivery;
 mod disk;
 mod reports;
 mod spool;
-#[cfg(test)]
-mod tests;
 
 use self::{batches::Batches, delivery::Delivery, disk::Disk, reports::Reports, spool::Storage};
 use super::Sink;
 use crate::{outbox::Records, status::SinkStatus};
 use aws_sdk_kinesis::Client;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use bytes::Bytes;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// A stream.
 ///
@@ -126,6 +129,28 @@ impl Kinesis {
         self.settings.disk.window = bytes.max(1);
         self
     }
+}
+
+/// A record that Kinesis refuses whatever is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Its partition key.
+    pub thread: String,
+    /// The item, as it was to be on the stream.
+    pub data: Bytes,
+    /// What Kinesis said.
+    pub why: String,
+}
+
+/// The records that were set aside in a spool, oldest first. They stay there.
+///
+/// # Errors
+///
+/// There is no spool of that path, or a process has it.
+pub fn refused(spool: &Path) -> anyhow::Result<Vec<Refused>> {
+    anyhow::ensure!(spool.is_file(), "there is no spool {}", spool.display());
+    let refused = Storage::file(spool.into()).open()?.spool.refused()?;
+    Ok(refused.into_iter().map(|(entry, why)| entry.refused(why)).collect())
 }
 
 impl Sink for Kinesis {

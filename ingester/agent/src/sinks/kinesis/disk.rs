@@ -3,25 +3,26 @@
 //! A disk that fails stops nothing: it is opened again and again, and until then all is in memory alone.
 
 mod job;
+mod reading;
 #[cfg(test)]
 mod tests;
+mod writing;
 
-use self::job::{Done, Failure, Job, Step};
+use self::{
+    job::{Done, Failure, Job, Step},
+    writing::Writing,
+};
 use super::{
     batches::{Batches, Held},
-    spool::{Contents, Entry, OpenError, Page, Spool, Storage},
+    spool::{Contents, OpenError, Spool, Storage},
 };
 use crate::outbox::Record;
 use runtime::Backoff;
 use std::{
     collections::{HashSet, VecDeque},
-    ops::Range,
     time::Duration,
 };
 use tokio::{task::JoinHandle, time::Instant};
-
-/// The most that one job writes, or reads.
-const JOB: u64 = 8 << 20;
 
 /// How long what Kinesis has may stay on disk: it would be sent again if the process were killed.
 const FLUSH: Duration = Duration::from_millis(200);
@@ -31,9 +32,6 @@ const FLUSH_AT: usize = 2000;
 
 /// How long new records wait for a disk that fails and has older ones. Then they go before those.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long nothing is written after writing failed. The disk may be full; reading goes on.
-const NOT_WRITING: Duration = Duration::from_secs(5);
 
 /// The last job's time: the process is about to end, and somebody may be waiting to kill it.
 const LAST_JOB: Duration = Duration::from_secs(5);
@@ -50,20 +48,6 @@ pub(super) struct Limits {
     pub(super) window: usize,
     /// How long a record may be in memory alone.
     pub(super) spill_after: Duration,
-}
-
-/// What the job writes that is under way.
-#[derive(Debug, Default)]
-struct Writing {
-    /// From the window, by arrival.
-    arrivals: Vec<u64>,
-    /// So many of those that come in, from the first.
-    incoming: usize,
-    /// What all of it takes on disk, about.
-    bytes: u64,
-    /// Their numbers on disk, the window's first.
-    numbers: Range<u64>,
-    refusals: usize,
 }
 
 /// The spool, and what of it is where.
@@ -260,7 +244,7 @@ impl Disk {
     /// Writes all that is in memory alone, beyond any limit: the process ends. Says how many records are lost.
     pub(super) async fn finish(&mut self, batches: &mut Batches, incoming: &mut VecDeque<Record>) -> usize {
         self.last(batches, incoming).await;
-        if self.spool.is_none() {
+        if self.spool.is_none() && self.job.is_none() {
             // Without it nobody knows which numbers are free.
             self.start(Job::default());
             self.last(batches, incoming).await;
@@ -297,134 +281,8 @@ impl Disk {
         batches.window().bytes() < self.limits.window
     }
 
-    /// The next records, as far as the window has room.
-    fn reads(&self, batches: &Batches) -> Option<(Range<u64>, u64)> {
-        let room = self.limits.window.saturating_sub(batches.window().bytes());
-        // Not each record for itself.
-        let worth_it = room >= self.limits.window / 4;
-        (self.unread > 0 && worth_it).then(|| (self.next_read..self.next_number, JOB.min(room as u64)))
-    }
-
-    /// Adds what has been in memory alone for too long, and what can't come into the window.
-    fn append(&mut self, job: &mut Job, batches: &mut Batches, incoming: &VecDeque<Record>, now: Instant) {
-        // What comes in need not go to the disk if nothing is left there after this job.
-        let read = job.reads.as_ref().map_or(0, |(_, bytes)| *bytes);
-        let blocked = !incoming.is_empty() && (self.unread_bytes > read || !self.has_room(batches));
-        let oldest = batches.window().oldest_only_here();
-        let late = oldest.is_some_and(|since| since + self.limits.spill_after <= now);
-        self.full = false;
-        if blocked || late {
-            let nothing = VecDeque::new();
-            self.append_all(job, JOB, batches, if blocked { incoming } else { &nothing });
-        }
-    }
-
-    /// Adds as much as there is room for, in the order it came: the window's first.
-    fn append_all(&mut self, job: &mut Job, most: u64, batches: &mut Batches, incoming: &VecDeque<Record>) {
-        let free = self.limits.spool.saturating_sub(self.contents.bytes).min(most);
-        let first = self.next_number;
-        let mut writing = Writing::default();
-        let mut add = |record: &Record, bytes: &mut u64| {
-            let entry = Entry::of(record);
-            *bytes += entry.footprint();
-            let fits = *bytes <= free;
-            if fits {
-                job.change.append.push((first + job.change.append.len() as u64, entry));
-            }
-            fits
-        };
-        for arrival in batches.window().only_here() {
-            if !add(batches.get(arrival), &mut writing.bytes) {
-                break;
-            }
-            writing.arrivals.push(arrival);
-        }
-        let all = writing.arrivals.len() == batches.window().count_only_here();
-        for record in incoming.iter().take_while(|_| all) {
-            if !add(record, &mut writing.bytes) {
-                break;
-            }
-            writing.incoming += 1;
-        }
-        let some_left = !all || writing.incoming < incoming.len();
-        self.full = some_left && job.change.append.is_empty();
-        self.next_number += job.change.append.len() as u64;
-        writing.numbers = first..self.next_number;
-        for (arrival, number) in writing.arrivals.iter().zip(first..) {
-            batches.window_mut().writing(*arrival, number);
-        }
-        self.writing = writing;
-    }
-
-    fn add_refusals(&mut self, job: &mut Job) {
-        let entries = self.refusals.iter().map(|(record, why)| (Entry::of(record), why.clone()));
-        job.change.refuse = entries.collect();
-        self.writing.refusals = job.change.refuse.len();
-    }
-
     fn is_worth_shrinking(&self) -> bool {
         self.grown > GROWN && self.contents.records == 0 && self.unread == 0 && self.removals.is_empty()
-    }
-
-    /// It is open, for the first time or again.
-    fn opened(&mut self, contents: Contents, anew: bool, batches: &mut Batches) {
-        if !self.known {
-            self.unread = contents.records;
-            self.unread_bytes = contents.bytes;
-            self.next_read = contents.numbers.start;
-            self.next_number = contents.numbers.end;
-            self.grown = u64::MAX;
-        } else if anew {
-            self.damaged += std::mem::take(&mut self.unread);
-            self.unread_bytes = 0;
-            self.removals.clear();
-            self.handed.clear();
-            batches.window_mut().nothing_is_on_disk();
-        }
-        self.known = true;
-        self.contents = contents;
-    }
-
-    fn written(
-        &mut self,
-        contents: Contents,
-        writing: &Writing,
-        batches: &mut Batches,
-        incoming: &mut VecDeque<Record>,
-    ) {
-        self.contents = contents;
-        for arrival in &writing.arrivals {
-            batches.window_mut().written(*arrival);
-        }
-        let read_from = writing.numbers.start + writing.arrivals.len() as u64;
-        if writing.numbers.is_empty() {
-            // Only removed.
-        } else if self.unread == 0 {
-            self.next_read = read_from;
-        } else {
-            self.handed.extend(writing.numbers.start..read_from);
-        }
-        for record in incoming.drain(..writing.incoming) {
-            self.unread += 1;
-            self.unread_bytes += Entry::of(&record).footprint();
-        }
-        self.refusals.drain(..writing.refusals);
-        self.grown = self.grown.saturating_add(writing.bytes);
-    }
-
-    /// Whether the disk has it nobody knows; so it is taken away, if it is there, and written anew with other numbers.
-    fn not_written(&mut self, removals: Vec<u64>, writing: &Writing, batches: &mut Batches, now: Instant) {
-        for arrival in &writing.arrivals {
-            batches.window_mut().not_written(*arrival);
-        }
-        self.removals.extend(removals);
-        self.removals.extend(writing.numbers.clone());
-        if !self.removals.is_empty() {
-            self.removals_since.get_or_insert(now);
-        }
-        if !writing.numbers.is_empty() || writing.refusals > 0 {
-            self.write_at = Some(now + NOT_WRITING);
-        }
     }
 
     fn failed(&mut self, failure: Failure, now: Instant) {
@@ -446,28 +304,10 @@ impl Disk {
         }
         self.open_at = None;
     }
-
-    fn read(&mut self, page: Page, batches: &mut Batches, now: Instant) {
-        if page.unreadable > 0 {
-            tracing::error!(records = page.unreadable, "Records on disk are of an unknown form and stay there.");
-        }
-        self.unread = self.unread.saturating_sub(page.unreadable as u64);
-        for (number, entry) in page.entries {
-            if self.handed.remove(&number) {
-                continue;
-            }
-            self.unread = self.unread.saturating_sub(1);
-            self.unread_bytes = self.unread_bytes.saturating_sub(entry.footprint());
-            batches.push(entry.into_record(), Some(number), now);
-        }
-        self.next_read = page.next;
-        if page.next >= self.next_number {
-            (self.unread, self.unread_bytes) = (0, 0);
-            self.handed.clear();
-        }
-    }
 }
 
+/// Not much longer than [`PATIENCE`] allows for a few attempts.
 fn backoff() -> Backoff {
-    Backoff::new(Duration::from_secs(1), Duration::from_secs(5))
+    let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
+    if cfg!(test) { backoff.seeded(7) } else { backoff }
 }

@@ -278,7 +278,6 @@ impl Spool {
     }
 
     /// Each record that Kinesis refused, and why.
-    #[cfg(test)]
     pub(super) fn refused(&self) -> Result<Vec<(Entry, String)>, Error> {
         let read = self.database.begin_read()?;
         let refused = read.open_table(REFUSED)?;

@@ -26,7 +26,7 @@ impl Sleeping {
     /// Puts lanes to sleep, the longer the more often they were sent.
     pub(super) fn add(&mut self, lanes: Vec<Lane>, sends: u32, now: Instant) {
         let bound = FIRST.saturating_mul(1 << sends.saturating_sub(1).min(10));
-        let pause = Backoff::new(bound, LONGEST).next_pause();
+        let pause = backoff(bound, LONGEST).next_pause();
         self.added += 1;
         self.groups.insert((now + pause, self.added), lanes);
     }
@@ -111,8 +111,13 @@ impl Calls {
 impl Pace {
     fn backoff(self) -> Backoff {
         match self {
-            Self::Soon => Backoff::new(Duration::from_millis(100), Duration::from_secs(5)),
-            Self::Slow => Backoff::new(Duration::from_secs(1), Duration::from_secs(30)),
+            Self::Soon => backoff(Duration::from_millis(100), Duration::from_secs(5)),
+            Self::Slow => backoff(Duration::from_secs(1), Duration::from_secs(30)),
         }
     }
+}
+
+fn backoff(first: Duration, longest: Duration) -> Backoff {
+    let backoff = Backoff::new(first, longest);
+    if cfg!(test) { backoff.seeded(7) } else { backoff }
 }

@@ -1,6 +1,6 @@
 //! A record's form on disk.
 
-use crate::outbox::Record;
+use crate::{outbox::Record, sinks::kinesis::Refused};
 use bytes::Bytes;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -38,6 +38,11 @@ impl Entry {
         let now = Instant::now();
         let received = now.checked_sub(ago).unwrap_or(now);
         Record::spooled(self.thread, self.data, self.published, received)
+    }
+
+    /// As one that Kinesis refused.
+    pub(in crate::sinks::kinesis) fn refused(self, why: String) -> Refused {
+        Refused { thread: self.thread, data: self.data, why }
     }
 
     /// What it takes on disk, about.

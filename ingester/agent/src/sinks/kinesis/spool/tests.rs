@@ -109,13 +109,13 @@ fn what_is_refused_is_kept_with_its_reason() {
 
 #[test]
 fn the_file_is_about_as_large_as_reckoned_and_small_again_when_empty() {
-    for size in [200, 1000, 1500, 2500, 4500, 9000, 60_000] {
+    for size in [200, 1500, 2500, 9000] {
         let (_folder, storage) = file();
         let mut spool = storage.open().unwrap().spool;
         let count = 12_000_000 / size as u64;
         let mut contents = Contents::default();
-        for first in (0..count).step_by(500) {
-            contents = spool.apply(&appended(first..count.min(first + 500), size)).unwrap();
+        for first in (0..count).step_by(2000) {
+            contents = spool.apply(&appended(first..count.min(first + 2000), size)).unwrap();
         }
         let taken = taken(&storage);
         assert!(taken < contents.bytes * 5 / 4 + (4 << 20), "{size}: {taken} rather than {}", contents.bytes);

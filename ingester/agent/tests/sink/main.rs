@@ -1,15 +1,20 @@
 //! The Kinesis sink against a stream that fails: real requests, real files.
 
+mod speed;
+
 use aws_sdk_kinesis::{
     Client,
     config::{BehaviorVersion, Config, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
 };
 use ingester::{
     outbox::{Outbox, Outboxes, Records, Taken},
-    sinks::{Sink, kinesis::Kinesis},
+    sinks::{
+        Sink,
+        kinesis::{self, Kinesis},
+    },
     status::{SinkStatus, Status},
 };
-use local::aws::Aws;
+use local::{aws::Aws, proxy::Proxy};
 use news::{NewsItem, feeds::Filter};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,6 +27,8 @@ use std::{
 use tempfile::TempDir;
 
 const STREAM: &str = "news";
+
+const SPOOL: &str = "spool/news.redb";
 
 /// Ids by thread, in their order.
 type Threads = BTreeMap<String, Vec<String>>;
@@ -72,7 +79,7 @@ fn line(url: &str, folder: &Path) -> Line {
     let mut status = Status::new();
     let (outboxes, records) = Outboxes::new(Filter::default(), 64 << 20);
     let outbox = outboxes.of(status.feed("wire"));
-    let sink = Kinesis::new(client(url), STREAM, folder.join("spool/news.redb"), status.sink());
+    let sink = Kinesis::new(client(url), STREAM, folder.join(SPOOL), status.sink());
     Line { sink: sink.timeout(Duration::from_millis(300)), records, outbox, status: status.sink() }
 }
 
@@ -183,6 +190,24 @@ async fn while_kinesis_is_away_records_wait_on_disk_and_then_go_in_their_order()
 }
 
 #[tokio::test]
+async fn connections_that_break_are_made_again() {
+    let desk = Desk::new().await;
+    let network = Proxy::start(desk.aws.url().replace("http://", "")).await.unwrap();
+    run(line(&format!("http://{}", network.address()), desk.folder.path()), async |outbox, status| {
+        offer(&outbox, 0, 50, 5);
+        until("the first are there", || status.accepted.get() == 50).await;
+        network.cut();
+        network.refuse(true);
+        offer(&outbox, 50, 50, 5);
+        until("it is said", || status.current_trouble().is_some()).await;
+        network.refuse(false);
+        until("all are there", || status.accepted.get() == 100).await;
+    })
+    .await;
+    assert_eq!(desk.threads(), threads(0, 100, 5));
+}
+
+#[tokio::test]
 async fn answer_that_is_lost_gives_a_repeat_and_no_loss() {
     let desk = Desk::new().await;
     desk.aws.kinesis().lose_answers(1);
@@ -236,6 +261,13 @@ async fn record_that_kinesis_refuses_is_set_aside_and_the_others_go() {
     expected.get_mut("thread-3").unwrap().retain(|id| id != "id-13");
     assert_eq!(desk.threads(), expected);
     assert_eq!((status.refused.get(), status.lost.get()), (1, 0));
+    let refused = kinesis::refused(&desk.folder.path().join(SPOOL)).unwrap();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(
+        (&*refused[0].thread, &*refused[0].why),
+        ("thread-3", "InvalidArgumentException (400): told to refuse this")
+    );
+    assert_eq!(NewsItem::from_record(&refused[0].data).unwrap().id, "id-13");
 }
 
 #[tokio::test]
