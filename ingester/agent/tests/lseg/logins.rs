@@ -253,3 +253,17 @@ async fn own_installation_knows_its_users_and_refuses_others() {
     assert_eq!(simulator.connections().len(), 1, "what will be refused again isn't tried again soon");
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn who_is_thrown_out_by_another_does_not_fight_back() {
+    let simulator = Simulator::start(Options::manual()).await.unwrap();
+    let secret = Secret::v1(&Accounts::default().password);
+    let rig = Rig::cloud(cloud_of(&simulator, v1(&simulator), &secret, quick()));
+    simulator.until_subscribed(1).await.unwrap();
+    simulator.throw_out();
+    let trouble = rig.trouble().await;
+    assert!(trouble.contains("signed on somewhere else"), "{trouble}");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(simulator.connections().len(), 1);
+    rig.stop().await;
+}

@@ -139,12 +139,13 @@ impl<'a> Connection<'a> {
     }
 
     fn hear(&mut self, heard: Heard) {
-        self.around.board.outbox().status().heard();
+        let status = self.around.board.outbox().status();
         match heard {
             Heard::Text(frame) => {
+                status.heard();
                 self.session.receive(&frame, Instant::now().into_std(), Timestamp::now(), &mut self.outputs);
             }
-            Heard::Other => {}
+            Heard::Other => status.heard(),
             Heard::Over(why) => self.end(&why, Again::Soon, false),
         }
     }
@@ -298,4 +299,62 @@ async fn renewed(renewals: &mut Option<watch::Receiver<Option<Secret>>>) -> Secr
         }
     }
     std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{outbox::Outboxes, sources::lseg::tests::no_tls, status::Status};
+    use ::lseg::Ric;
+    use news::feeds::Filter;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::tungstenite::{
+        handshake::server::{ErrorResponse, Request, Response},
+        http::HeaderValue,
+    };
+
+    #[expect(clippy::result_large_err, reason = "the callback's own type")]
+    fn echo(_: &Request, mut answer: Response) -> Result<Response, ErrorResponse> {
+        answer.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("tr_json2"));
+        Ok(answer)
+    }
+
+    #[tokio::test]
+    async fn server_that_takes_nothing_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/WebSocket", listener.local_addr().unwrap()).parse().unwrap();
+        let tls = no_tls();
+        let accepted = async { tokio_tungstenite::accept_hdr_async(listener.accept().await.unwrap().0, echo).await };
+        let (socket, server) = tokio::join!(Socket::open(&url, &tls, Duration::from_secs(5)), accepted);
+        let _server = server.unwrap();
+
+        let (outboxes, _records) = Outboxes::new(Filter::default(), 1 << 20);
+        let board = Board::new(outboxes.of(Status::new().feed("wire")), 1);
+        let timings = Timings { write: Duration::from_millis(50), ..Timings::default() };
+        let stop = CancellationToken::new();
+        let around = Surroundings { board: &board, slot: 0, timings: &timings, scores: None, stop: &stop };
+        let options = Options {
+            identity: Identity::Token("token".into()),
+            application_id: "256".into(),
+            position: "127.0.0.1/test".into(),
+            service: None,
+            rics: vec![Ric::Story],
+            source: "wire".into(),
+        };
+        let (renewed, renewals) = watch::channel(None);
+        let connection = Connection::new(socket.unwrap(), options, around).run(Some(renewals), || {});
+        // Each token is sent; more of them than all buffers on the way hold.
+        let renewing = async {
+            loop {
+                renewed.send_replace(Some(Secret::new("x".repeat(100_000))));
+                tokio::task::yield_now().await;
+            }
+        };
+        let over = tokio::select! {
+            over = connection => over,
+            () = renewing => unreachable!("it goes on for ever"),
+        };
+        assert_eq!(over.why, "the server takes nothing any more");
+        assert_eq!(over.again, Again::Soon);
+    }
 }

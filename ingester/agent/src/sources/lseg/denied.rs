@@ -16,7 +16,7 @@ pub(super) struct Denied {
     pub(super) why: String,
     /// When it makes sense to ask again.
     pub(super) until: Instant,
-    /// It will be so until somebody acts.
+    /// It will be so until somebody acts: an alarm.
     pub(super) lasts: bool,
     /// Another token might help.
     pub(super) is_about_the_token: bool,

@@ -220,7 +220,11 @@ impl Link for Connecting<'_> {
 
     fn pausing(&self, why: &str, pause: Duration) {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        tracing::warn!(feed = self.feed.name, connection = self.slot, why, pause_ms, "Not connected.");
+        if pause >= self.feed.timings.late {
+            tracing::error!(feed = self.feed.name, connection = self.slot, why, pause_ms, "Somebody must act.");
+        } else {
+            tracing::warn!(feed = self.feed.name, connection = self.slot, why, pause_ms, "Not connected.");
+        }
         self.board.lost(self.slot, Some(why.into()));
     }
 }
