@@ -116,7 +116,7 @@ async fn shorter_token_asks_for_the_password_and_the_feed_goes_on() {
 #[tokio::test]
 async fn version_2_token_is_kept_for_the_next_connection_until_it_is_near_its_end() {
     let simulator = Simulator::start(Options::manual()).await.unwrap();
-    let timings = Timings { doubt: Duration::from_secs(60), ..quick() };
+    let timings = Timings { doubt: Duration::from_mins(1), ..quick() };
     let secret = Secret::v2();
     let rig = Rig::cloud(cloud_of(&simulator, settings(&simulator), &secret, timings));
     for connections in 1..=5 {

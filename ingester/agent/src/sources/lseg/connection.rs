@@ -130,7 +130,7 @@ impl<'a> Connection<'a> {
     /// When something is due at the latest: the session's own matters, or the end of a server that doesn't read.
     fn deadline(&self) -> Instant {
         let due = self.session.wakeup().map(Instant::from_std);
-        let far = Instant::now() + Duration::from_secs(3600);
+        let far = Instant::now() + Duration::from_hours(1);
         due.into_iter().chain(self.stuck_until()).fold(far, Instant::min)
     }
 
@@ -304,29 +304,22 @@ async fn renewed(renewals: &mut Option<watch::Receiver<Option<Secret>>>) -> Secr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{outbox::Outboxes, sources::lseg::tests::no_tls, status::Status};
+    use crate::{
+        outbox::Outboxes,
+        sources::lseg::{
+            connect::tests::{accepted, listener},
+            tests::no_tls,
+        },
+        status::Status,
+    };
     use ::lseg::Ric;
     use news::feeds::Filter;
-    use tokio::net::TcpListener;
-    use tokio_tungstenite::tungstenite::{
-        handshake::server::{ErrorResponse, Request, Response},
-        http::HeaderValue,
-    };
-
-    #[expect(clippy::result_large_err, reason = "the callback's own type")]
-    fn echo(_: &Request, mut answer: Response) -> Result<Response, ErrorResponse> {
-        answer.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("tr_json2"));
-        Ok(answer)
-    }
 
     #[tokio::test]
     async fn server_that_takes_nothing_is_left() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("ws://{}/WebSocket", listener.local_addr().unwrap()).parse().unwrap();
+        let (listener, url) = listener().await;
         let tls = no_tls();
-        let accepted = async { tokio_tungstenite::accept_hdr_async(listener.accept().await.unwrap().0, echo).await };
-        let (socket, server) = tokio::join!(Socket::open(&url, &tls, Duration::from_secs(5)), accepted);
-        let _server = server.unwrap();
+        let (socket, _server) = tokio::join!(Socket::open(&url, &tls, Duration::from_secs(5)), accepted(&listener));
 
         let (outboxes, _records) = Outboxes::new(Filter::default(), 1 << 20);
         let board = Board::new(outboxes.of(Status::new().feed("wire")), 1);

@@ -202,7 +202,7 @@ impl From<Denied> for NoConnection {
 impl Link for Connecting<'_> {
     async fn attempt(&mut self) -> Outcome {
         let connected = tokio::select! {
-            () = self.stop.cancelled() => return self.stopped(),
+            () = self.stop.cancelled() => return stopped(),
             connected = self.connect() => connected,
         };
         let outcome = match connected {
@@ -285,8 +285,8 @@ impl Connecting<'_> {
             _ => false,
         }
     }
+}
 
-    fn stopped(&self) -> Outcome {
-        Outcome { why: "stopped".into(), healthy: Duration::ZERO, next: Next::Soon }
-    }
+fn stopped() -> Outcome {
+    Outcome { why: "stopped".into(), healthy: Duration::ZERO, next: Next::Soon }
 }
