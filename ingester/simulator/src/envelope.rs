@@ -2,8 +2,8 @@
 
 use crate::item::{About, Item, Ric};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use flate2::{Compression, Crc, write::DeflateEncoder};
-use std::{io::Write, sync::Arc};
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use std::{cell::RefCell, sync::Arc};
 
 /// The longest fragment, bytes before base64, as seen on the feed.
 pub const FRAGMENT_BYTES: usize = 2600;
@@ -54,20 +54,36 @@ impl Packed {
     }
 }
 
+thread_local! {
+    /// Kept: its 300 KB, newly allocated for each item, leave holes in the heap that nothing else fits.
+    static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::new(6), false));
+}
+
 /// A member with the header that the feed's have: no name, no time, system 255 (unknown), and the extra flags that say
 /// "best compression" for stories, nothing for scores.
 pub(crate) fn gzip(content: &[u8], ric: Ric) -> Vec<u8> {
     let flags = if ric == Ric::Story { 2 } else { 0 };
     let mut crc = Crc::new();
     crc.update(content);
-    let mut packed = Vec::with_capacity(content.len() / 2 + 32);
+    let mut packed = Vec::with_capacity(content.len() / 2 + 64);
     packed.extend([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, flags, 255]);
-    let mut encoder = DeflateEncoder::new(packed, Compression::new(6));
-    encoder.write_all(content).expect("memory takes everything");
-    let mut packed = encoder.finish().expect("memory takes everything");
+    deflate(content, &mut packed);
     packed.extend(crc.sum().to_le_bytes());
     packed.extend(crc.amount().to_le_bytes());
     packed
+}
+
+fn deflate(content: &[u8], packed: &mut Vec<u8>) {
+    DEFLATE.with_borrow_mut(|deflate| {
+        deflate.reset();
+        loop {
+            let read = usize::try_from(deflate.total_in()).unwrap_or(content.len());
+            match deflate.compress_vec(&content[read..], packed, FlushCompress::Finish) {
+                Ok(Status::Ok | Status::BufError) => packed.reserve(content.len() / 2 + 64),
+                Ok(Status::StreamEnd) | Err(_) => break,
+            }
+        }
+    });
 }
 
 #[cfg(test)]

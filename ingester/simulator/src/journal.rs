@@ -18,6 +18,8 @@ pub struct Journal {
     pub exchanges: Vec<Exchange>,
     /// How much was sent.
     pub counts: Counts,
+    /// Whether every item that was to be invented was released.
+    pub is_finished: bool,
     pub(crate) keeps_entries: bool,
 }
 

@@ -85,6 +85,7 @@ impl Newsroom {
             self.release_next().await;
         }
         tracing::info!(released = self.released, "Every item was released.");
+        self.world.log.write(|journal| journal.is_finished = true);
         while let Some(items) = self.inbox.recv().await {
             self.hand_out(items).await;
         }

@@ -91,7 +91,8 @@ fn threads_have_alerts_then_articles_corrections_and_cancellations() {
     assert!(of_several.iter().all(|thread| thread.iter().all(|story| story.first_created == thread[0].first_created)));
     let after_alerts = of_several.iter().filter(|thread| thread[0].urgency == 1 && thread[1].urgency == 3).count();
     assert_eq!(after_alerts, 8);
-    let corrected = of_several.iter().filter(|thread| thread.iter().any(|s| s.headline.starts_with("CORRECTED-"))).count();
+    let corrected =
+        of_several.iter().filter(|thread| thread.iter().any(|s| s.headline.starts_with("CORRECTED-"))).count();
     assert_eq!(corrected, 4);
     let canceled = of_several.iter().filter(|thread| thread.last().unwrap().pub_status == "stat:canceled").count();
     assert_eq!(canceled, 2);
@@ -180,7 +181,8 @@ async fn prebuilt_items_are_all_different_and_then_it_ends() -> Anything {
 
 #[tokio::test]
 async fn rate_is_kept_and_a_pause_holds_it() -> Anything {
-    let simulator = Simulator::start(Options { pace: Pace::Rate(200.0), count: Some(40), ..Options::default() }).await?;
+    let simulator =
+        Simulator::start(Options { pace: Pace::Rate(200.0), count: Some(40), ..Options::default() }).await?;
     simulator.pause();
     let mut client = Client::ready(&simulator).await;
     assert_eq!(simulator.journal().counts.released, 0);

@@ -34,8 +34,7 @@ const DISCOVERY: &str = "/streaming/pricing/v1/?transport=websocket";
 
 /// A client so plain that it does one request, and no mistake of a library is shared.
 async fn request(mut socket: impl Io, head: &str, body: &str) -> Response {
-    let request =
-        format!("{head}Host: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request = format!("{head}Host: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
@@ -138,7 +137,8 @@ async fn version_2_takes_a_secret_or_an_assertion() -> Anything {
         ("client_assertion", &assertion),
     ];
     access(&post(&simulator, V2, &form).await);
-    let form = [("grant_type", "client_credentials"), ("client_id", "GE-000000000000"), ("client_assertion", &assertion)];
+    let form =
+        [("grant_type", "client_credentials"), ("client_id", "GE-000000000000"), ("client_assertion", &assertion)];
     assert_eq!(post(&simulator, V2, &form).await.status, 401, "its type is missing");
     Ok(())
 }
@@ -147,8 +147,18 @@ async fn version_2_takes_a_secret_or_an_assertion() -> Anything {
 async fn wrong_credentials_are_refused_in_the_feeds_words() -> Anything {
     let simulator = Simulator::start(Options::manual()).await?;
     let cases: [(&str, &[(&str, &str)], u16, &str); 4] = [
-        (V1, &[("grant_type", "password"), ("username", "GE-A-00000000-0-0000"), ("password", "no")], 400, "invalid_grant"),
-        (V2, &[("grant_type", "client_credentials"), ("client_id", "GE-1"), ("client_secret", "no")], 401, "invalid_client"),
+        (
+            V1,
+            &[("grant_type", "password"), ("username", "GE-A-00000000-0-0000"), ("password", "no")],
+            400,
+            "invalid_grant",
+        ),
+        (
+            V2,
+            &[("grant_type", "client_credentials"), ("client_id", "GE-1"), ("client_secret", "no")],
+            401,
+            "invalid_client",
+        ),
         (V2, &[("grant_type", "password")], 400, "unsupported_grant_type"),
         (V1, &[], 400, "unsupported_grant_type"),
     ];
@@ -187,7 +197,10 @@ async fn token_that_was_issued_logs_in_and_another_does_not() -> Anything {
     let (_client, answer) = log_in(&simulator, &token).await;
     assert_eq!(answer["State"]["Stream"], "Open");
     let (_client, answer) = log_in(&simulator, "a.b.c").await;
-    assert_eq!((&answer["State"]["Stream"], &answer["State"]["Code"]), (&json!("Closed"), &json!("UserUnknownToPermSys")));
+    assert_eq!(
+        (&answer["State"]["Stream"], &answer["State"]["Code"]),
+        (&json!("Closed"), &json!("UserUnknownToPermSys"))
+    );
     simulator.expire_tokens();
     let (_client, answer) = log_in(&simulator, &token).await;
     assert_eq!((&answer["State"]["Stream"], &answer["State"]["Code"]), (&json!("Closed"), &json!("Timeout")));

@@ -24,8 +24,8 @@ const GUESSES: usize = 4;
 pub(super) fn fit(story: Story, size: usize, texture: Texture, writer: &mut Writer) -> Story {
     match texture {
         Texture::Subjects => with_subjects(story, size, writer),
-        Texture::Prose => with_body(story, size, Writer::sentence, writer),
-        Texture::Table => with_body(story, size, Writer::line, writer),
+        Texture::Prose => with_body(story, size, 16 + size.saturating_sub(EMPTY) / 70, Writer::sentence, writer),
+        Texture::Table => with_body(story, size, 24, Writer::line, writer),
     }
 }
 
@@ -38,11 +38,20 @@ fn with_subjects(mut story: Story, size: usize, writer: &mut Writer) -> Story {
     story
 }
 
-fn with_body(mut story: Story, size: usize, more: fn(&mut Writer) -> String, writer: &mut Writer) -> Story {
-    let empty = packed(&story);
+/// About the packed size of a story without a text.
+const EMPTY: usize = 350;
+
+/// `tenths`: about how many bytes of text make ten packed ones. Sentences repeat themselves, so longer texts pack better.
+fn with_body(
+    mut story: Story,
+    size: usize,
+    tenths: usize,
+    more: fn(&mut Writer) -> String,
+    writer: &mut Writer,
+) -> Story {
     let mut text = String::new();
-    let mut length = size.saturating_sub(empty) * 5 / 2;
-    let mut before = (0, empty);
+    let mut length = size.saturating_sub(EMPTY) * tenths / 10;
+    let mut before = (0, EMPTY);
     for _ in 0..GUESSES {
         while text.len() < length {
             text.push_str(&more(writer));
