@@ -7,7 +7,7 @@
 //!   └──────────────────────┴───────── pause ◀───────────────────┘
 //! ```
 //!
-//! What is said on a connection is [`lseg::Session`](::lseg::Session)'s business; here are sockets, HTTP and pauses. With
+//! What is said on a connection is [`Session`](::lseg::Session)'s business; here are sockets, HTTP and pauses. With
 //! two connections, each is at another endpoint, and the outbox takes each item once.
 
 mod api;
@@ -78,10 +78,10 @@ impl Default for Timings {
             write: Duration::from_secs(15),
             farewell: Duration::from_secs(2),
             first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(60),
-            healthy: Duration::from_secs(60),
-            late: Duration::from_secs(15 * 60),
-            doubt: Duration::from_secs(60),
+            longest_pause: Duration::from_mins(1),
+            healthy: Duration::from_mins(1),
+            late: Duration::from_mins(15),
+            doubt: Duration::from_mins(1),
         }
     }
 }

@@ -48,7 +48,7 @@ async fn news_come_to_who_signs_instead_of_showing_a_secret() {
     let secret = Secret::new(&login);
     let mut rig = Rig::cloud(cloud_of(&simulator, settings(&simulator), &secret, quick()));
     simulator.until_subscribed(1).await.unwrap();
-    simulator.send([Story::alert("Example plc halts trading")]);
+    simulator.send([Story::alert("Example plc halts trading")]).await;
     assert_eq!(rig.headlines(1).await, ["Example plc halts trading"]);
     rig.stop().await;
 }
@@ -60,7 +60,7 @@ async fn version_1_sessions_get_new_tokens_while_they_stand() {
     let secret = Secret::v1(&Accounts::default().password);
     let mut rig = Rig::cloud(cloud_of(&simulator, v1(&simulator), &secret, quick()));
     simulator.until(|journal| journal.connection(1).is_some_and(|first| first.logins.len() == 3)).await.unwrap();
-    simulator.send([Story::alert("Example plc halts trading")]);
+    simulator.send([Story::alert("Example plc halts trading")]).await;
     rig.next().await;
     let journal = simulator.journal();
     assert_eq!(journal.connections.len(), 1, "it is the same connection");
@@ -83,7 +83,7 @@ async fn password_is_used_again_when_the_refresh_token_is_used_up() {
     let passwords = |exchanges: &[Exchange]| exchanges.iter().filter(|one| one.asked == Asked::Password).count();
     simulator.until(|journal| passwords(&journal.exchanges) == 2).await.unwrap();
     simulator.until_subscribed(1).await.unwrap();
-    simulator.send([Story::alert("Example plc halts trading")]);
+    simulator.send([Story::alert("Example plc halts trading")]).await;
     rig.next().await;
     let exchanges = asked(&simulator);
     assert!(exchanges.contains(&Exchange { asked: Asked::Refresh, status: 400 }), "{exchanges:?}");
@@ -108,7 +108,7 @@ async fn shorter_token_asks_for_the_password_and_the_feed_goes_on() {
         .await
         .unwrap();
     simulator.until_subscribed(1).await.unwrap();
-    simulator.send([Story::alert("Example plc halts trading")]);
+    simulator.send([Story::alert("Example plc halts trading")]).await;
     rig.next().await;
     rig.stop().await;
 }
@@ -116,7 +116,7 @@ async fn shorter_token_asks_for_the_password_and_the_feed_goes_on() {
 #[tokio::test]
 async fn version_2_token_is_kept_for_the_next_connection_until_it_is_near_its_end() {
     let simulator = Simulator::start(Options::manual()).await.unwrap();
-    let timings = Timings { doubt: Duration::from_secs(60), ..quick() };
+    let timings = Timings { doubt: Duration::from_mins(1), ..quick() };
     let secret = Secret::v2();
     let rig = Rig::cloud(cloud_of(&simulator, settings(&simulator), &secret, timings));
     for connections in 1..=5 {
@@ -137,7 +137,7 @@ async fn token_that_has_ended_early_is_replaced() {
     simulator.expire_tokens();
     simulator.cut(simulator::Cut::Close).await.unwrap();
     simulator.until_subscribed(1).await.unwrap();
-    simulator.send([Story::alert("Example plc halts trading")]);
+    simulator.send([Story::alert("Example plc halts trading")]).await;
     rig.next().await;
     let tokens = asked(&simulator).iter().filter(|one| one.asked == Asked::ClientCredentials).count();
     assert_eq!(tokens, 2);
@@ -240,7 +240,7 @@ async fn own_installation_knows_its_users_and_refuses_others() {
     let simulator = Simulator::start(Options { accounts, ..Options::manual() }).await.unwrap();
     let mut rig = Rig::deployed(deployed(&simulator, 1));
     simulator.until_subscribed(1).await.unwrap();
-    simulator.send([Story::alert("Example plc halts trading")]);
+    simulator.send([Story::alert("Example plc halts trading")]).await;
     rig.next().await;
     assert_eq!(asked(&simulator), [], "no token, no list");
     rig.stop().await;
@@ -251,5 +251,19 @@ async fn own_installation_knows_its_users_and_refuses_others() {
     rig.trouble().await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(simulator.connections().len(), 1, "what will be refused again isn't tried again soon");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_thrown_out_by_another_does_not_fight_back() {
+    let simulator = Simulator::start(Options::manual()).await.unwrap();
+    let secret = Secret::v1(&Accounts::default().password);
+    let rig = Rig::cloud(cloud_of(&simulator, v1(&simulator), &secret, quick()));
+    simulator.until_subscribed(1).await.unwrap();
+    simulator.throw_out();
+    let trouble = rig.trouble().await;
+    assert!(trouble.contains("signed on somewhere else"), "{trouble}");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(simulator.connections().len(), 1);
     rig.stop().await;
 }

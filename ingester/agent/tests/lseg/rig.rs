@@ -38,8 +38,8 @@ pub(crate) fn quick() -> Timings {
         farewell: Duration::from_secs(2),
         first_pause: Duration::from_millis(2),
         longest_pause: Duration::from_millis(20),
-        healthy: Duration::from_secs(60),
-        late: Duration::from_secs(900),
+        healthy: Duration::from_mins(1),
+        late: Duration::from_mins(15),
         doubt: Duration::ZERO,
     }
 }

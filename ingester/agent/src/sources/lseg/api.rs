@@ -178,14 +178,14 @@ fn redirected(response: &Response) -> Option<String> {
 
 /// Seconds, or a time (RFC 9110, section 10.2.3). An hour at most: nobody means more.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    const LONGEST: Duration = Duration::from_secs(3600);
+    const LONGEST: Duration = Duration::from_hours(1);
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(at.duration_since(jiff::Timestamp::now())).unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        // A time in the past is now.
+        Duration::try_from(at.duration_since(jiff::Timestamp::now())).unwrap_or_default()
     };
     Some(wait.min(LONGEST))
 }
@@ -244,7 +244,7 @@ mod tests {
             retry_after(&headers)
         };
         assert_eq!(read("7"), Some(Duration::from_secs(7)));
-        assert_eq!(read("100000"), Some(Duration::from_secs(3600)));
+        assert_eq!(read("100000"), Some(Duration::from_hours(1)));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
         assert_eq!(read("soon"), None);
     }

@@ -35,7 +35,7 @@ pub(super) fn assertion(client: &str, key: &Key, now: Timestamp) -> Result<Secre
     let header = Header { kid: key.id.clone(), ..Header::new(key.algorithm) };
     let issued = now.as_second();
     let claims = Claims { iss: client, sub: client, aud: AUDIENCE, iat: issued, exp: issued + LIFE, jti: unique(now) };
-    Ok(Secret::new(jsonwebtoken::encode(&header, &claims, &key.key)?))
+    Ok(Secret::new(jsonwebtoken::encode(&header, &claims, &key.secret)?))
 }
 
 fn unique(now: Timestamp) -> String {

@@ -130,7 +130,7 @@ impl<'a> Probe<'a> {
     }
 
     async fn advance(&mut self) -> Result<(), String> {
-        let far = Instant::now() + Duration::from_secs(3600);
+        let far = Instant::now() + Duration::from_hours(1);
         let due = self.session.wakeup().map_or(far, Instant::from_std);
         tokio::select! {
             heard = self.socket.next() => match heard {

@@ -278,7 +278,7 @@ fn said(error: &tungstenite::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::sources::lseg::tests::no_tls;
     use tokio::{
@@ -287,7 +287,7 @@ mod tests {
     };
     use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
-    async fn listener() -> (TcpListener, Url) {
+    pub(in super::super) async fn listener() -> (TcpListener, Url) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("ws://{}/WebSocket", listener.local_addr().unwrap())).unwrap();
         (listener, url)
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[expect(clippy::result_large_err, reason = "the callback's own type")]
-    async fn accepted(listener: &TcpListener) -> WebSocketStream<TcpStream> {
+    pub(in super::super) async fn accepted(listener: &TcpListener) -> WebSocketStream<TcpStream> {
         let (tcp, _) = listener.accept().await.unwrap();
         let echo = |_: &Request, mut answer: Response| -> Result<Response, ErrorResponse> {
             answer.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(PROTOCOL));

@@ -130,7 +130,7 @@ impl<'a> Connection<'a> {
     /// When something is due at the latest: the session's own matters, or the end of a server that doesn't read.
     fn deadline(&self) -> Instant {
         let due = self.session.wakeup().map(Instant::from_std);
-        let far = Instant::now() + Duration::from_secs(3600);
+        let far = Instant::now() + Duration::from_hours(1);
         due.into_iter().chain(self.stuck_until()).fold(far, Instant::min)
     }
 
@@ -139,12 +139,13 @@ impl<'a> Connection<'a> {
     }
 
     fn hear(&mut self, heard: Heard) {
-        self.around.board.outbox().status().heard();
+        let status = self.around.board.outbox().status();
         match heard {
             Heard::Text(frame) => {
+                status.heard();
                 self.session.receive(&frame, Instant::now().into_std(), Timestamp::now(), &mut self.outputs);
             }
-            Heard::Other => {}
+            Heard::Other => status.heard(),
             Heard::Over(why) => self.end(&why, Again::Soon, false),
         }
     }
@@ -298,4 +299,55 @@ async fn renewed(renewals: &mut Option<watch::Receiver<Option<Secret>>>) -> Secr
         }
     }
     std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        outbox::Outboxes,
+        sources::lseg::{
+            connect::tests::{accepted, listener},
+            tests::no_tls,
+        },
+        status::Status,
+    };
+    use ::lseg::Ric;
+    use news::feeds::Filter;
+
+    #[tokio::test]
+    async fn server_that_takes_nothing_is_left() {
+        let (listener, url) = listener().await;
+        let tls = no_tls();
+        let (socket, _server) = tokio::join!(Socket::open(&url, &tls, Duration::from_secs(5)), accepted(&listener));
+
+        let (outboxes, _records) = Outboxes::new(Filter::default(), 1 << 20);
+        let board = Board::new(outboxes.of(Status::new().feed("wire")), 1);
+        let timings = Timings { write: Duration::from_millis(50), ..Timings::default() };
+        let stop = CancellationToken::new();
+        let around = Surroundings { board: &board, slot: 0, timings: &timings, scores: None, stop: &stop };
+        let options = Options {
+            identity: Identity::Token("token".into()),
+            application_id: "256".into(),
+            position: "127.0.0.1/test".into(),
+            service: None,
+            rics: vec![Ric::Story],
+            source: "wire".into(),
+        };
+        let (renewed, renewals) = watch::channel(None);
+        let connection = Connection::new(socket.unwrap(), options, around).run(Some(renewals), || {});
+        // Each token is sent; more of them than all buffers on the way hold.
+        let renewing = async {
+            loop {
+                renewed.send_replace(Some(Secret::new("x".repeat(100_000))));
+                tokio::task::yield_now().await;
+            }
+        };
+        let over = tokio::select! {
+            over = connection => over,
+            () = renewing => unreachable!("it goes on for ever"),
+        };
+        assert_eq!(over.why, "the server takes nothing any more");
+        assert_eq!(over.again, Again::Soon);
+    }
 }

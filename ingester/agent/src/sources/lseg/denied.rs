@@ -16,7 +16,7 @@ pub(super) struct Denied {
     pub(super) why: String,
     /// When it makes sense to ask again.
     pub(super) until: Instant,
-    /// It will be so until somebody acts.
+    /// It will be so until somebody acts: an alarm.
     pub(super) lasts: bool,
     /// Another token might help.
     pub(super) is_about_the_token: bool,
@@ -90,14 +90,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn wrong_logins_wait_long_and_busy_servers_as_long_as_they_say() {
-        let quarter = Duration::from_secs(900);
+        let quarter = Duration::from_mins(15);
         for status in [400, 401, 403, 404, 410, 451] {
             assert_eq!(answered(status, None), quarter, "{status}");
             assert_eq!(answered(status, Some(5)), quarter, "{status}");
         }
         for status in [429, 500, 503] {
             assert!(answered(status, None) <= Duration::from_secs(1), "{status}");
-            assert_eq!(answered(status, Some(120)), Duration::from_secs(120), "{status}");
+            assert_eq!(answered(status, Some(120)), Duration::from_mins(2), "{status}");
         }
     }
 }

@@ -202,7 +202,7 @@ impl From<Denied> for NoConnection {
 impl Link for Connecting<'_> {
     async fn attempt(&mut self) -> Outcome {
         let connected = tokio::select! {
-            () = self.stop.cancelled() => return self.stopped(),
+            () = self.stop.cancelled() => return stopped(),
             connected = self.connect() => connected,
         };
         let outcome = match connected {
@@ -220,7 +220,11 @@ impl Link for Connecting<'_> {
 
     fn pausing(&self, why: &str, pause: Duration) {
         let pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        tracing::warn!(feed = self.feed.name, connection = self.slot, why, pause_ms, "Not connected.");
+        if pause >= self.feed.timings.late {
+            tracing::error!(feed = self.feed.name, connection = self.slot, why, pause_ms, "Somebody must act.");
+        } else {
+            tracing::warn!(feed = self.feed.name, connection = self.slot, why, pause_ms, "Not connected.");
+        }
         self.board.lost(self.slot, Some(why.into()));
     }
 }
@@ -281,8 +285,8 @@ impl Connecting<'_> {
             _ => false,
         }
     }
+}
 
-    fn stopped(&self) -> Outcome {
-        Outcome { why: "stopped".into(), healthy: Duration::ZERO, next: Next::Soon }
-    }
+fn stopped() -> Outcome {
+    Outcome { why: "stopped".into(), healthy: Duration::ZERO, next: Next::Soon }
 }

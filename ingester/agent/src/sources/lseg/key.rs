@@ -37,7 +37,7 @@ pub(super) struct Jwk {
 
 /// A key that can sign.
 pub(super) struct Key {
-    pub(super) key: EncodingKey,
+    pub(super) secret: EncodingKey,
     pub(super) algorithm: Algorithm,
     /// What the account calls it, if the key says so.
     pub(super) id: Option<String>,
@@ -77,11 +77,11 @@ impl Key {
 }
 
 fn from_pem(pem: &[u8]) -> Result<Key, KeyError> {
-    if let Ok(key) = EncodingKey::from_ec_pem(pem) {
-        return Ok(Key { key, algorithm: Algorithm::ES256, id: None });
+    if let Ok(secret) = EncodingKey::from_ec_pem(pem) {
+        return Ok(Key { secret, algorithm: Algorithm::ES256, id: None });
     }
-    let key = EncodingKey::from_rsa_pem(pem).map_err(|_| KeyError::Unknown)?;
-    Ok(Key { key, algorithm: Algorithm::RS256, id: None })
+    let secret = EncodingKey::from_rsa_pem(pem).map_err(|_| KeyError::Unknown)?;
+    Ok(Key { secret, algorithm: Algorithm::RS256, id: None })
 }
 
 fn supported(name: &str, elliptic: bool) -> Result<Algorithm, KeyError> {
@@ -94,13 +94,13 @@ fn supported(name: &str, elliptic: bool) -> Result<Algorithm, KeyError> {
 
 impl Jwk {
     fn read(&self) -> Result<Key, KeyError> {
-        let (key, algorithm, elliptic) = match (self.kty.as_str(), self.crv.as_deref()) {
+        let (secret, algorithm, elliptic) = match (self.kty.as_str(), self.crv.as_deref()) {
             ("RSA", _) => (EncodingKey::from_rsa_der(&self.rsa()?), Algorithm::RS256, false),
             ("EC", Some("P-256")) => (EncodingKey::from_ec_der(&self.p256()?), Algorithm::ES256, true),
             (other, curve) => return Err(KeyError::Type([other, curve.unwrap_or_default()].join(" "))),
         };
         let algorithm = self.alg.as_deref().map_or(Ok(algorithm), |name| supported(name, elliptic))?;
-        Ok(Key { key, algorithm, id: self.kid.clone() })
+        Ok(Key { secret, algorithm, id: self.kid.clone() })
     }
 
     /// `RSAPrivateKey` of PKCS#1 (RFC 8017, A.1.2).
@@ -117,7 +117,7 @@ impl Jwk {
         ];
         let mut content = unsigned(&[0]);
         for (name, member) in members {
-            content.extend(unsigned(&bytes(name, member)?));
+            content.extend(unsigned(&bytes(name, member.as_ref())?));
         }
         Ok(der(SEQUENCE, &content))
     }
@@ -127,16 +127,17 @@ impl Jwk {
         const EC_PUBLIC_KEY: [u8; 7] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
         const PRIME256V1: [u8; 8] = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
         // No unused bits; an uncompressed point.
-        let point = [&[0, 4], &*bytes("x", &self.x)?, &*bytes("y", &self.y)?].concat();
-        let private = [unsigned(&[1]), der(OCTETS, &bytes("d", &self.d)?), der(FIRST, &der(BITS, &point))].concat();
+        let point = [&[0, 4], &*bytes("x", self.x.as_ref())?, &*bytes("y", self.y.as_ref())?].concat();
+        let private =
+            [unsigned(&[1]), der(OCTETS, &bytes("d", self.d.as_ref())?), der(FIRST, &der(BITS, &point))].concat();
         let algorithm = [der(IDENTIFIER, &EC_PUBLIC_KEY), der(IDENTIFIER, &PRIME256V1)].concat();
         let content = [unsigned(&[0]), der(SEQUENCE, &algorithm), der(OCTETS, &der(SEQUENCE, &private))].concat();
         Ok(der(SEQUENCE, &content))
     }
 }
 
-fn bytes(name: &'static str, member: &Option<Secret>) -> Result<Vec<u8>, KeyError> {
-    let text = member.as_ref().ok_or(KeyError::Member(name))?;
+fn bytes(name: &'static str, member: Option<&Secret>) -> Result<Vec<u8>, KeyError> {
+    let text = member.ok_or(KeyError::Member(name))?;
     URL_SAFE_NO_PAD.decode(text.reveal().trim_end_matches('=')).map_err(|_| KeyError::Member(name))
 }
 

@@ -138,7 +138,11 @@ impl Tokens {
         }
         if let Err(denied) = self.fetch(&mut state, timings, true).await {
             drop(state);
-            tracing::warn!(feed = self.feed, why = denied.why, "The token isn't renewed yet.");
+            if denied.lasts {
+                tracing::error!(feed = self.feed, why = denied.why, "Somebody must act: the token isn't renewed.");
+            } else {
+                tracing::warn!(feed = self.feed, why = denied.why, "The token isn't renewed yet.");
+            }
             sleep_until(denied.until).await;
         }
     }
@@ -156,9 +160,6 @@ impl Tokens {
             }
             Err(refused) => {
                 let denied = refused.denied(state.backoff.get_or_insert_with(|| timings.backoff()), timings);
-                if denied.lasts {
-                    tracing::error!(feed = self.feed, why = denied.why, "Somebody must act: there is no token.");
-                }
                 state.denied = Some(denied.clone());
                 Err(denied)
             }
@@ -171,9 +172,10 @@ impl Tokens {
         let refresh = old.and_then(|old| Some((old, login.refresh(old.given.refresh.as_deref()?)?)));
         let Some((old, refresh)) = refresh else { return self.ask(login.first(exclusively)?, sign_on).await };
         match self.ask(refresh, old.sign_on).await {
-            // It is still better than none.
             Ok(token) if token.given.needs_password_after(&old.given) => {
-                Ok(self.ask(login.first(exclusively)?, sign_on).await.unwrap_or(token))
+                let anew = self.ask(login.first(exclusively)?, sign_on).await;
+                // It is still better than none; when it is used up there is a reason to be shown.
+                Ok(anew.unwrap_or(token))
             }
             Err(Refused::Answered(answer, _)) if verdict(answer.status, Grant::Refresh) == Verdict::Password => {
                 self.ask(login.first(exclusively)?, sign_on).await
