@@ -81,6 +81,9 @@ impl Newsroom {
             }
             if self.world.options.pace == Pace::Max {
                 self.give_way().await;
+            } else {
+                // Behind its time, nothing above waits; the connections have their turn all the same.
+                tokio::task::yield_now().await;
             }
             self.release_next().await;
         }
