@@ -12,7 +12,7 @@
 //! a process that is killed loses what came in its last half second, no more. What was accepted is taken off the disk a
 //! little later, and a request whose answer was lost is sent again, so records come at least once.
 //!
-//! Records of one thread come in their order (of which [`batches`] has the rule), with one exception: when the disk has
+//! Records of one thread come in their order (one request has at most one of them), with one exception: when the disk has
 //! older records and can't be read for ten seconds, news doesn't wait for it.
 
 mod answers;
