@@ -16,7 +16,7 @@ use aws_sdk_sagemakerruntime::{
 };
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use local::aws::{
-    Aws,
+    Aws, StreamRecord,
     sagemaker::{Answer, Labels},
 };
 use serde_json::{Value, json};
@@ -383,7 +383,7 @@ async fn records_are_on_the_shards_of_their_keys_in_order() {
     assert_eq!(shards.iter().map(|shard| shard.records.len()).sum::<usize>(), 8);
     for shard in shards {
         let (first, second) = shard.records.split_at(shard.records.len() / 2);
-        let data = |records: &[local::aws::StreamRecord]| Vec::from_iter(records.iter().map(|r| r.data.clone()));
+        let data = |records: &[StreamRecord]| records.iter().map(|record| record.data.clone()).collect::<Vec<_>>();
         assert_eq!(data(first), data(second));
         assert!(shard.records.is_sorted_by(|one, next| one.number < next.number));
     }

@@ -270,7 +270,7 @@ impl Kinesis {
             }
             Fault::LostAnswer => {
                 let _ = self.execute(operation, body).await;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Fault::Late(latency) if latency.is_zero() => (),
             Fault::Late(latency) => tokio::time::sleep(latency).await,

@@ -9,10 +9,10 @@
 //! ```
 //!
 //! A record is let go when Kinesis has accepted it. Until then it is in memory, and after half a second on disk as well:
-//! a process that is killed loses what came in its last half second, no more. What was accepted is taken off the disk a
-//! little later, and a request whose answer was lost is sent again, so records come at least once.
+//! a process that is killed loses what came in its last half second and, while the disk is full or fails, what came since
+//! that began. What was accepted is taken off the disk a little later, and a request whose answer was lost is sent again, so records come at least once.
 //!
-//! Records of one thread come in their order (of which [`batches`] has the rule), with one exception: when the disk has
+//! Records of one thread come in their order (one request has at most one of them), with one exception: when the disk has
 //! older records and can't be read for ten seconds, news doesn't wait for it.
 
 mod answers;

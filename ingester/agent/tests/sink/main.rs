@@ -76,8 +76,12 @@ impl Desk {
 }
 
 fn line(url: &str, folder: &Path) -> Line {
+    line_of(url, folder, 64 << 20)
+}
+
+fn line_of(url: &str, folder: &Path, memory: usize) -> Line {
     let mut status = Status::new();
-    let (outboxes, records) = Outboxes::new(Filter::default(), 64 << 20);
+    let (outboxes, records) = Outboxes::new(Filter::default(), memory);
     let outbox = outboxes.of(status.feed("wire"));
     let sink = Kinesis::new(client(url), STREAM, folder.join(SPOOL), status.sink());
     Line { sink: sink.timeout(Duration::from_millis(300)), records, outbox, status: status.sink() }
@@ -187,6 +191,22 @@ async fn while_kinesis_is_away_records_wait_on_disk_and_then_go_in_their_order()
     .await;
     assert_eq!(desk.threads(), threads(0, 900, 7));
     assert_eq!((status.accepted.get(), status.lost.get(), status.spooled.get()), (900, 0, 0));
+}
+
+#[tokio::test]
+async fn what_is_on_disk_takes_no_memory_from_what_comes() {
+    let desk = Desk::new().await;
+    desk.aws.kinesis().down(true);
+    run(line_of(&desk.aws.url(), desk.folder.path(), 100_000), async |outbox, status| {
+        for round in 0..5 {
+            offer(&outbox, round * 50, 50, 5);
+            until("all are on disk", || status.spooled.get() == i64::try_from(round + 1).unwrap() * 50).await;
+        }
+        desk.aws.kinesis().down(false);
+        until("all are there", || status.accepted.get() == 250).await;
+    })
+    .await;
+    assert_eq!(desk.threads(), threads(0, 250, 5));
 }
 
 #[tokio::test]

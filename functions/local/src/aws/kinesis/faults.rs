@@ -19,6 +19,9 @@ pub(super) enum Fault {
     Late(Duration),
 }
 
+/// Whether the record of this key fails.
+type Fails = dyn FnMut(&str) -> bool + Send;
+
 #[derive(Default)]
 pub(super) struct Faults {
     pub(super) latency: Duration,
@@ -28,7 +31,7 @@ pub(super) struct Faults {
     rejected: usize,
     code: String,
     poison: Option<String>,
-    fails: Option<Box<dyn FnMut(&str) -> bool + Send>>,
+    fails: Option<Box<Fails>>,
 }
 
 impl Faults {

@@ -78,10 +78,10 @@ pub(super) async fn put(
     if answers.len() != count {
         return Err(Failure::Passing(format!("{} answers to {count} records", answers.len())));
     }
-    Ok(answers.into_iter().map(outcome).collect())
+    Ok(answers.iter().map(outcome).collect())
 }
 
-fn outcome(answer: PutRecordsResultEntry) -> Outcome {
+fn outcome(answer: &PutRecordsResultEntry) -> Outcome {
     if answer.sequence_number.is_some() && answer.error_code.is_none() {
         return Ok(());
     }
@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn what_a_code_means_for_the_next_attempt() {
-        let cases: [(&str, u16, fn(String) -> Failure); 13] = [
+        type Case = (&'static str, u16, fn(String) -> Failure);
+        let cases: [Case; 13] = [
             ("ProvisionedThroughputExceededException", 400, Failure::Passing),
             ("KMSThrottlingException", 400, Failure::Passing),
             ("ExpiredTokenException", 400, Failure::Passing),
@@ -151,9 +152,9 @@ mod tests {
     #[test]
     fn record_is_accepted_that_has_a_number_and_no_error() {
         let result = PutRecordsResultEntry::builder;
-        assert_eq!(outcome(result().sequence_number("1").shard_id("s").build()), Ok(()));
+        assert_eq!(outcome(&result().sequence_number("1").shard_id("s").build()), Ok(()));
         let failed = result().error_code("InternalFailure").error_message("broken").build();
-        assert_eq!(outcome(failed), Err("InternalFailure: broken".into()));
-        assert!(outcome(result().build()).is_err());
+        assert_eq!(outcome(&failed), Err("InternalFailure: broken".into()));
+        assert!(outcome(&result().build()).is_err());
     }
 }

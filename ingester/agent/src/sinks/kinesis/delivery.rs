@@ -101,13 +101,7 @@ impl Delivery {
     fn answered(&mut self, request: Request, answer: Result<Vec<Outcome>, Failure>, now: Instant) {
         match answer {
             Ok(outcomes) => self.partly(&request, &outcomes, now),
-            Err(Failure::Invalid(why)) => {
-                if let Some(held) = self.batches.invalid(request, now) {
-                    self.refuse(held, why, now);
-                } else if self.batches.is_failing() {
-                    self.reports.stream(Some(&why), now);
-                }
-            }
+            Err(Failure::Invalid(why)) => self.invalid(request, why, now),
             Err(failure) => {
                 let pace = if let Failure::Standing(_) = failure { Pace::Slow } else { Pace::Soon };
                 self.batches.failed(request, pace, now);
@@ -127,6 +121,15 @@ impl Delivery {
         let failed = outcomes.iter().filter(|outcome| outcome.is_err()).count();
         if let Some(Err(why)) = outcomes.iter().find(|outcome| outcome.is_err()) {
             self.reports.failed_records(failed, outcomes.len(), why, now);
+        }
+    }
+
+    fn invalid(&mut self, request: Request, why: String, now: Instant) {
+        let count = request.arrivals.len();
+        match self.batches.invalid(request, now) {
+            Some(held) => self.refuse(held, why, now),
+            None if self.batches.is_failing() => self.reports.stream(Some(&why), now),
+            None => self.reports.failed_records(count, count, &why, now),
         }
     }
 

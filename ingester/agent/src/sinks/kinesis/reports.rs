@@ -104,7 +104,7 @@ mod tests {
     fn trouble_is_said_at_once_and_then_each_minute_and_its_end_once() {
         let (mut said, now) = (Said::default(), Instant::now());
         assert!(said.is_time(now) && !said.is_time(now + Duration::from_secs(59)));
-        assert!(said.is_time(now + Duration::from_secs(60)));
+        assert!(said.is_time(now + Duration::from_mins(1)));
         assert!(said.is_over() && !said.is_over());
     }
 

@@ -322,10 +322,10 @@ fn is_blank(path: &Path) -> bool {
     read.is_ok() && head.iter().all(|byte| *byte == 0)
 }
 
-/// Gives a file another name, which no other has.
+/// Gives a file another name, which no other has, unless there are a thousand.
 fn put_aside(path: &Path) -> io::Result<PathBuf> {
     let named = |number: u32| path.with_added_extension(format!("damaged-{number}"));
-    let aside = (1..).map(named).find(|aside| !aside.exists()).unwrap_or_else(|| named(0));
+    let aside = (1..1000).map(named).find(|aside| !aside.exists()).unwrap_or_else(|| named(1000));
     fs::rename(path, &aside)?;
     Ok(aside)
 }

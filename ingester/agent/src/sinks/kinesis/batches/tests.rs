@@ -28,7 +28,7 @@ fn next(batches: &mut Batches, now: Instant) -> (Vec<String>, Request) {
 }
 
 fn later(now: Instant) -> Instant {
-    now + Duration::from_secs(60)
+    now + Duration::from_mins(1)
 }
 
 #[test]
@@ -208,6 +208,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A record's thread and name, and whether it is refused.
+type Seen = (String, u64, bool);
+
 /// Kinesis, and what it has taken.
 #[derive(Default)]
 struct World {
@@ -256,7 +259,7 @@ impl World {
         Ok(())
     }
 
-    fn take(&mut self, which: usize, batches: &Batches) -> Option<(Request, Vec<(String, u64, bool)>)> {
+    fn take(&mut self, which: usize, batches: &Batches) -> Option<(Request, Vec<Seen>)> {
         let count = self.on_the_way.len();
         let request = (count > 0).then(|| self.on_the_way.swap_remove(which % count))?;
         let record = |arrival: &u64| {

@@ -232,7 +232,7 @@ async fn full_disk_is_read_and_emptied_all_the_same() {
     assert_eq!((desk.disk.unread, desk.incoming.len()), (40, 1), "it waits for the older");
     assert!(desk.disk.trouble().is_some());
     desk.drain().await;
-    assert_eq!(desk.stored["t"], Vec::from_iter(0..51));
+    assert_eq!(desk.stored["t"], (0..51).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -385,11 +385,9 @@ impl Desk {
             Step::Fail => self.fail(),
             Step::Full | Step::Broken => {
                 self.finish_job().await;
-                let is_full = matches!(step, Step::Full);
-                if is_full {
-                    self.faulty.full(true)
-                } else {
-                    self.faulty.broken(true)
+                match step {
+                    Step::Full => self.faulty.full(true),
+                    _ => self.faulty.broken(true),
                 }
                 self.advance();
                 self.finish_job().await;

@@ -210,3 +210,26 @@ proptest! {
         prop_assert_eq!(Entry::decode(&bytes), None);
     }
 }
+
+#[test]
+#[ignore = "a measurement"]
+fn how_long_writing_takes() {
+    let (_folder, storage) = file();
+    let spool = storage.open().unwrap().spool;
+    let mut next = 0;
+    for (count, rounds) in [(1, 100_u32), (50, 40), (500, 20), (5000, 4)] {
+        let started = std::time::Instant::now();
+        for _ in 0..rounds {
+            spool.apply(&appended(next..next + count, 1300)).unwrap();
+            next += count;
+        }
+        println!("{count} records of 1.3 KB: {:?}", started.elapsed() / rounds);
+    }
+    let started = std::time::Instant::now();
+    let page = spool.read(0..next, 8 << 20).unwrap();
+    println!("read {} records: {:?}", page.entries.len(), started.elapsed());
+    let remove = page.entries.into_iter().map(|(number, _)| number).collect();
+    let started = std::time::Instant::now();
+    spool.apply(&Change { remove, ..Change::default() }).unwrap();
+    println!("removed: {:?}", started.elapsed());
+}
