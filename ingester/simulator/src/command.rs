@@ -13,6 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 /// Ends with 0 after Ctrl-C, SIGTERM or, with --exit, once everything is sent; with 1 if it can't start; with 2 if an
 /// option is wrong.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(name = "newsfeed-sim", version, max_term_width = 100)]
 pub(crate) struct Command {
     /// The port of the HTTP side; endpoints are on those after it. 0 takes any that are free

@@ -39,3 +39,8 @@ pub use tls::TlsError;
 pub use tokens::AUDIENCE;
 pub use trouble::{Answer, HttpRule, Rule, Script, ScriptError, Target, Trouble, When};
 pub use world::Cut;
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

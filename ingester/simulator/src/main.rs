@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::{Instant, interval},
 };
 use tracing_subscriber::EnvFilter;
@@ -41,12 +41,14 @@ fn log() {
 fn run(command: &Command) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        // Before anything is printed: who reads it may end it at once.
+        let mut signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
         let simulator = Simulator::start(command.options()?).await?;
         let ca = simulator.ca_pem().map(|pem| write_ca(command.ca.as_deref(), pem)).transpose()?;
         println!("{}", report::started(command, &simulator, ca.as_deref()));
         let began = Instant::now();
         tokio::select! {
-            interrupted = interrupted() => interrupted?,
+            () = any(&mut signals) => {}
             () = sent(&simulator), if command.exit => {}
             () = show(&simulator), if std::io::stderr().is_terminal() && !command.json => {}
         }
@@ -63,13 +65,8 @@ fn write_ca(path: Option<&Path>, pem: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-async fn interrupted() -> anyhow::Result<()> {
-    let mut terminated = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminated.recv() => {}
-    }
-    Ok(())
+async fn any([interrupt, terminate]: &mut [Signal; 2]) {
+    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
 }
 
 /// Until everything is sent, and the clients that are there have read it.

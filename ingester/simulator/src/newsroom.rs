@@ -5,7 +5,7 @@ use crate::{
     generator::{Generator, scores},
     item::{Item, Ric, Story},
     options::{Options, Pace},
-    world::{Command, Release, World},
+    world::{Command, Link, Release, World},
 };
 use jiff::Timestamp;
 use std::{
@@ -168,7 +168,8 @@ impl Newsroom {
     async fn hand_out(&mut self, Letter { items, left }: Letter) {
         for item in items {
             let packed = Arc::new(Packed::new(&item, self.world.options.fragment_bytes));
-            self.release(packed, None, Timestamp::now(), false).await;
+            let published = self.world.options.base_time.unwrap_or_else(Timestamp::now);
+            self.release(packed, None, published, false).await;
         }
         // Who sent it may not wait.
         let _ = left.send(());
@@ -193,8 +194,8 @@ impl Newsroom {
     fn offer(&self, release: &Arc<Release>) -> (bool, Vec<mpsc::Sender<Arc<Release>>>) {
         let (mut taken, mut full) = (false, Vec::new());
         let waits = matches!(self.world.options.pace, Pace::Max | Pace::Manual);
-        let wants = |ric: Ric| move |link: &crate::world::Link| link.wants.has(ric);
-        let (story, scores) = (wants(release.item.about.ric), wants(Ric::Scores));
+        let asked_for = |ric: Ric| move |link: &Link| link.wants.has(ric);
+        let (story, scores) = (asked_for(release.item.about.ric), asked_for(Ric::Scores));
         for link in self.world.links().iter().filter(|link| story(link) || release.scores.is_some() && scores(link)) {
             taken = true;
             match link.news.try_send(Arc::clone(release)) {

@@ -101,7 +101,7 @@ mod tests {
         let repeats: Vec<_> = slots.iter().filter(|slot| slot.repeats.is_some()).collect();
         assert_eq!(repeats.len(), 5);
         for repeat in repeats {
-            let apart = repeat.after - slots[repeat.repeats.unwrap()].after;
+            let apart = repeat.after.abs_diff(slots[repeat.repeats.unwrap()].after);
             assert!((22..=24).contains(&apart.as_secs()), "{apart:?}");
             assert_eq!(repeat.provider, "NS:LSE");
         }

@@ -193,7 +193,10 @@ impl Session {
                 self.socket.get_ref().slow().down(bytes_per_second, duration);
                 Ok(())
             }
-            Command::Expired => self.renew_access(),
+            Command::Expired => {
+                self.end_token();
+                Ok(())
+            }
             Command::ThrowOut(sign_ons) if self.signed_on_by(&sign_ons) => {
                 let state = State::closed("NotEntitled").text("Force Logout: the machine id signed on somewhere else.");
                 self.say_of_login(&state).await
@@ -202,12 +205,11 @@ impl Session {
         }
     }
 
-    /// Looks up whether the token still holds; the next tick acts on it.
-    fn renew_access(&mut self) -> Result<(), End> {
+    /// The next tick acts on it.
+    fn end_token(&mut self) {
         if let Some(access) = self.login.as_mut().and_then(|login| login.access.as_mut()) {
             access.until = access.until.min(Instant::now());
         }
-        Ok(())
     }
 
     fn signed_on_by(&self, sign_ons: &[u64]) -> bool {

@@ -220,13 +220,13 @@ mod tests {
         let mut tokens = Tokens::new(1);
         let accounts = Accounts { refresh_life: Duration::from_secs(1000), ..Accounts::default() };
         let first = password(&mut tokens, &accounts, true).unwrap();
-        assert_eq!(first.life, Duration::from_secs(600));
+        assert_eq!(first.life, Duration::from_mins(10));
         tokio::time::advance(Duration::from_secs(700)).await;
         assert_eq!(tokens.check(&first.access, Instant::now()), None);
         let refresh = first.refresh.unwrap();
         let given = (&*accounts.username, &*accounts.app_key, &*refresh);
-        assert_eq!(tokens.refresh(&accounts, given, Instant::now()).unwrap().life, Duration::from_secs(300));
-        tokio::time::advance(Duration::from_secs(300)).await;
+        assert_eq!(tokens.refresh(&accounts, given, Instant::now()).unwrap().life, Duration::from_mins(5));
+        tokio::time::advance(Duration::from_mins(5)).await;
         assert_eq!(tokens.refresh(&accounts, given, Instant::now()).unwrap_err(), Denied::Grant);
     }
 

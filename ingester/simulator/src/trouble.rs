@@ -412,6 +412,24 @@ mod tests {
     }
 
     #[test]
+    fn example_can_be_read_and_so_can_json() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bad-day.toml");
+        let script = Script::read(&example).unwrap();
+        assert_eq!((script.trouble.len(), script.http.len()), (8, 2));
+        let json = r#"{"trouble": [{"at": 2, "kind": "close"}]}"#;
+        assert_eq!(
+            serde_json::from_str::<Script>(json).unwrap(),
+            Script::default().at(2, Trouble::Close { inside: false })
+        );
+        assert!(
+            Script::read(Path::new("/nowhere.json"))
+                .unwrap_err()
+                .to_string()
+                .starts_with("could not read /nowhere.json")
+        );
+    }
+
+    #[test]
     fn chance_is_decided_by_the_seed_and_about_right() {
         let script = Script::default().chance(0.1, Trouble::Twice);
         let hits = |seed| (0..10_000).filter(|number| !script.of(seed, *number, 0, 1).is_empty()).collect::<Vec<_>>();

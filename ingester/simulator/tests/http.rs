@@ -4,9 +4,9 @@ mod support;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use simulator::{AUDIENCE, Accounts, Answer, Asked, End, Options, Simulator, Target};
+use simulator::{AUDIENCE, Accounts, Answer, Asked, End, Options, Script, Simulator, Story, Target, Trouble};
 use std::{sync::Arc, time::Duration};
-use support::{Anything, Client, Io, connect, short, upgrade, with_token};
+use support::{Anything, Client, Io, connect, upgrade, with_token};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -21,6 +21,8 @@ use tokio_rustls::{
 };
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use url::form_urlencoded::Serializer;
+
+type Form<'a> = &'a [(&'a str, &'a str)];
 
 struct Response {
     status: u16,
@@ -48,7 +50,7 @@ async fn socket(simulator: &Simulator) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-async fn post(simulator: &Simulator, path: &str, form: &[(&str, &str)]) -> Response {
+async fn post(simulator: &Simulator, path: &str, form: Form<'_>) -> Response {
     let body = Serializer::new(String::new()).extend_pairs(form).finish();
     let head = format!("POST {path} HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n");
     request(socket(simulator).await, &head, &body).await
@@ -146,7 +148,7 @@ async fn version_2_takes_a_secret_or_an_assertion() -> Anything {
 #[tokio::test]
 async fn wrong_credentials_are_refused_in_the_feeds_words() -> Anything {
     let simulator = Simulator::start(Options::manual()).await?;
-    let cases: [(&str, &[(&str, &str)], u16, &str); 4] = [
+    let cases: [(&str, Form<'_>, u16, &str); 4] = [
         (
             V1,
             &[("grant_type", "password"), ("username", "GE-A-00000000-0-0000"), ("password", "no")],
@@ -214,22 +216,16 @@ async fn token_that_was_issued_logs_in_and_another_does_not() -> Anything {
 
 #[tokio::test]
 async fn session_of_version_1_ends_unless_its_token_is_renewed_in_time() -> Anything {
-    let accounts = Accounts { v1_token_life: Duration::from_secs(1), v1_sessions: 2, ..Accounts::default() };
+    let accounts = Accounts { v1_token_life: Duration::from_secs(2), v1_sessions: 2, ..Accounts::default() };
     let simulator = Simulator::start(Options { accounts, ..Options::manual() }).await?;
     let first = password(&simulator, "True").await;
     let (mut renewing, _) = log_in(&simulator, &access(&first)).await;
     let (mut forgetful, _) = log_in(&simulator, &access(&first)).await;
-    tokio::time::sleep(short(5)).await;
-    let form = [
-        ("grant_type", "refresh_token"),
-        ("username", "GE-A-00000000-0-0000"),
-        ("client_id", "simulated-app-key"),
-        ("refresh_token", first.body["refresh_token"].as_str().unwrap()),
-    ];
-    let mut again = with_token(&access(&post(&simulator, V1, &form).await));
+    // A token that doesn't end with time, so that no clock decides what is seen.
+    let mut again = with_token(&access(&client_credentials(&simulator).await));
     again["Refresh"] = false.into();
     renewing.say(again).await;
-    let messages = forgetful.to_the_end().await;
+    let messages = forgetful.until_the_end().await;
     assert_eq!(messages[0]["State"]["Stream"], "Closed");
     let connections = simulator.connections();
     assert!(connections[0].is_up());
@@ -246,13 +242,34 @@ async fn exclusive_sign_on_throws_the_other_session_out() -> Anything {
     let polite = password(&simulator, "False").await;
     assert_eq!((polite.status, &polite.body["error"]), (400, &json!("access_denied")));
     let second = access(&password(&simulator, "True").await);
-    let messages = client.to_the_end().await;
+    let messages = client.until_the_end().await;
     assert_eq!((&messages[0]["Domain"], &messages[0]["State"]["Stream"]), (&json!("Login"), &json!("Closed")));
     simulator.until(|journal| journal.connections[0].end == Some(End::LoggedOut)).await?;
     let (_client, answer) = log_in(&simulator, &second).await;
     assert_eq!(answer["State"]["Stream"], "Open");
     let (_client, answer) = log_in(&simulator, &second).await;
     assert_eq!(answer["State"]["Code"], "MaxLoginsReached", "a machine id has one session");
+    Ok(())
+}
+
+#[tokio::test]
+async fn script_ends_sessions_of_version_1_by_their_token_or_by_another_sign_on() -> Anything {
+    for (trouble, code) in [(Trouble::ExpireTokens, "Timeout"), (Trouble::ThrowOut, "NotEntitled")] {
+        let script = Script::default().at(1, trouble.clone());
+        let simulator = Simulator::start(Options { script, ..Options::manual() }).await?;
+        let (mut client, _) = log_in(&simulator, &access(&password(&simulator, "True").await)).await;
+        client.say(json!({"ID": 2, "Domain": "NewsTextAnalytics", "Key": {"Name": "MRN_STORY"}})).await;
+        client.message().await.unwrap();
+        simulator.send([Story::alert("The last one")]).await;
+        let messages = client.until_the_end().await;
+        let closed = messages.iter().find(|message| message["Domain"] == "Login").unwrap();
+        assert_eq!(
+            (&closed["State"]["Stream"], &closed["State"]["Code"]),
+            (&json!("Closed"), &json!(code)),
+            "{trouble:?}"
+        );
+        assert_eq!(password(&simulator, "False").await.status, if code == "Timeout" { 400 } else { 200 });
+    }
     Ok(())
 }
 

@@ -29,12 +29,27 @@ async fn script_starts_it_reads_where_it_is_and_waits_for_its_end() -> Anything 
     client.say(user()).await;
     client.message().await.unwrap();
     client.say(serde_json::json!({"ID": 2, "Domain": "NewsTextAnalytics", "Key": {"Name": "MRN_STORY"}})).await;
-    let messages = client.to_the_end().await;
+    let messages = client.until_the_end().await;
     assert!(messages.len() >= 51, "{}", messages.len());
 
     let ended: Value = serde_json::from_str(&lines.next_line().await?.unwrap())?;
     assert_eq!((&ended["event"], &ended["sent"], &ended["missed"]), (&"ended".into(), &50.into(), &0.into()));
     assert!(timeout(Duration::from_secs(10), child.wait()).await??.success());
+    Ok(())
+}
+
+#[tokio::test]
+async fn it_ends_well_when_it_is_told_to() -> Anything {
+    let mut child = program(&[]).spawn()?;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while lines.next_line().await?.is_some_and(|line| !line.starts_with("Ctrl-C")) {}
+    Command::new("kill").args(["-TERM", &child.id().unwrap().to_string()]).output().await?;
+    let mut text = String::new();
+    while let Some(line) = timeout(Duration::from_secs(10), lines.next_line()).await?? {
+        text.push_str(&line);
+    }
+    assert!(child.wait().await?.success());
+    assert!(text.contains("0 items released"), "{text}");
     Ok(())
 }
 

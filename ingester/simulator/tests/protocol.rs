@@ -77,7 +77,7 @@ async fn login_is_answered_with_limits_and_a_user_that_is_unknown_is_refused() -
     let mut login = user();
     login["Key"]["Name"] = "stranger".into();
     stranger.say(login).await;
-    let messages = stranger.to_the_end().await;
+    let messages = stranger.until_the_end().await;
     assert_eq!(messages[0]["State"]["Stream"], "Closed");
     assert_eq!(messages[0]["State"]["Code"], "UserUnknownToPermSys");
     simulator.until(|journal| journal.connections[1].end == Some(End::LoggedOut)).await?;
@@ -173,7 +173,7 @@ async fn too_long_message_is_refused_and_the_client_dropped() -> Anything {
     let simulator = Simulator::start(Options { max_message: 1000, ..Options::manual() }).await?;
     let mut client = Client::ready(&simulator).await;
     client.say(json!({"Type": "Ping", "Padding": "x".repeat(1000)})).await;
-    let messages = client.to_the_end().await;
+    let messages = client.until_the_end().await;
     assert_eq!(messages[0]["Type"], "Error");
     simulator.until(|journal| journal.connections[0].end == Some(End::Refused)).await?;
     Ok(())
@@ -199,7 +199,7 @@ async fn orderly_goodbye_is_noted_in_its_order() -> Anything {
     client.say(json!({"ID": 2, "Type": "Close"})).await;
     client.say(json!({"ID": 1, "Domain": "Login", "Type": "Close"})).await;
     client.socket.close(None).await?;
-    client.to_the_end().await;
+    client.until_the_end().await;
     simulator.until(|journal| journal.connections[0].end.is_some()).await?;
     let connection = simulator.connections().remove(0);
     assert_eq!(connection.end, Some(End::ByClient));
@@ -235,7 +235,7 @@ async fn states_are_said_on_request() -> Anything {
     assert_eq!(client.message().await.unwrap()["State"]["Stream"], "ClosedRecover");
     simulator.until(|journal| journal.subscribed() == 0).await?;
     simulator.say_of_login(State::closed("DacsDown"));
-    let messages = client.to_the_end().await;
+    let messages = client.until_the_end().await;
     assert_eq!(messages[0]["Domain"], "Login");
     simulator.until(|journal| journal.connections[0].end == Some(End::LoggedOut)).await?;
     Ok(())
@@ -265,7 +265,7 @@ async fn clean_close_that_is_answered_confirms_everything() -> Anything {
     let simulator = Simulator::start(Options::manual()).await?;
     let mut client = Client::ready(&simulator).await;
     simulator.send([Story::alert("Read")]).await;
-    let (cut, messages) = tokio::join!(simulator.cut(Cut::Close), client.to_the_end());
+    let (cut, messages) = tokio::join!(simulator.cut(Cut::Close), client.until_the_end());
     cut?;
     assert_eq!(messages.len(), 1);
     assert_eq!(simulator.journal().confirmed().len(), 1);

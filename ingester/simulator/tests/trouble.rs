@@ -191,7 +191,7 @@ async fn states_come_with_an_item_and_a_stream_that_is_over_gets_none() -> Anyth
 
     let (simulator, mut client) = with(Trouble::LoginState(State::closed("NotEntitled"))).await;
     simulator.send([story()]).await;
-    let messages = client.to_the_end().await;
+    let messages = client.until_the_end().await;
     assert_eq!((&messages[0]["Domain"], &messages[0]["State"]["Code"]), (&json!("Login"), &json!("NotEntitled")));
     simulator.until(|journal| journal.connections[0].end == Some(End::LoggedOut)).await?;
     assert_eq!(simulator.journal().entries[0].fate, Fate::Lost);
@@ -208,7 +208,7 @@ async fn connection_ends_before_or_inside_of_an_item() -> Anything {
     ] {
         let (simulator, mut client) = with(trouble.clone()).await;
         simulator.send([story()]).await;
-        let messages = client.to_the_end().await;
+        let messages = client.until_the_end().await;
         assert_eq!(messages.len(), updates, "{trouble:?}");
         simulator.until(|journal| journal.connections[0].end == Some(end)).await?;
         let journal = simulator.journal();
@@ -245,9 +245,8 @@ async fn bytes_dribble_and_the_item_is_whole() -> Anything {
 }
 
 #[tokio::test]
-async fn tokens_expire_and_sessions_are_thrown_out_by_script() -> Anything {
+async fn tokens_that_end_are_nothing_to_users_without_one() -> Anything {
     for trouble in [Trouble::ExpireTokens, Trouble::ThrowOut] {
-        // Users without a token don't mind.
         let (simulator, mut client) = with(trouble).await;
         simulator.send([story()]).await;
         client.item().await;
@@ -269,7 +268,7 @@ async fn trouble_on_one_endpoint_leaves_the_other_alone() -> Anything {
         clients.push(client);
     }
     simulator.send([story()]).await;
-    assert!(clients[0].to_the_end().await.is_empty());
+    assert!(clients[0].until_the_end().await.is_empty());
     assert_eq!(clients[1].item().await["headline"], story().headline);
     assert_eq!(whole(&simulator, 1).await.len(), 2);
     assert_eq!(simulator.journal().delivered().len(), 1);

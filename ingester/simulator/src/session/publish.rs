@@ -138,7 +138,9 @@ impl Session {
         let bytes = frames.iter().map(|frame| frame.len() as u64).sum::<u64>();
         let result = if frames.is_empty() { Ok(()) } else { self.write(frames).await };
         if result.is_err() {
-            entries.iter_mut().for_each(|entry| entry.fate = Fate::Lost);
+            for entry in &mut entries {
+                entry.fate = Fate::Lost;
+            }
         }
         self.world.log.write(|journal| {
             journal.counts.troubles += troubles;

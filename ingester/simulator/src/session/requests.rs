@@ -79,28 +79,21 @@ impl Session {
         let element = |name: &str| key["Elements"][name].as_str().unwrap_or_default().to_owned();
         self.said_at_login = message.to_string();
         let again = self.login.is_some();
-        let judged = self.judge(key, &element("AuthenticationToken"));
-        let (name, token) = match &judged {
-            Ok((name, access)) => (name.clone(), access.as_ref().map(|access| access.number)),
-            Err(refused) => (refused.name.clone(), refused.token),
-        };
-        let (application, position) = (element("ApplicationId"), element("Position"));
-        let login = Login { name, token, application, position, again, accepted: judged.is_ok() };
-        let named = Named {
-            id,
-            name: login.name.clone(),
-            application: login.application.clone(),
-            position: login.position.clone(),
+        let Verdict { name, access, refusal } = self.judge(key, &element("AuthenticationToken"));
+        let named = Named { id, name, application: element("ApplicationId"), position: element("Position") };
+        let login = Login {
+            name: named.name.clone(),
+            token: access.as_ref().map(|access| access.number),
+            application: named.application.clone(),
+            position: named.position.clone(),
+            again,
+            accepted: refusal.is_none(),
         };
         self.note(|connection| connection.logins.push(login));
-        match judged {
-            Ok((_, access)) => self.accept(named, access, message["Refresh"] != false).await,
-            Err(refused) => {
-                tracing::info!(connection = self.link.number, state = ?refused.state, "A login is refused.");
-                self.send(array(&messages::login_status(id, None, &refused.state))).await?;
-                Err(End::LoggedOut)
-            }
-        }
+        let Some(state) = refusal else { return self.accept(named, access, message["Refresh"] != false).await };
+        tracing::info!(connection = self.link.number, ?state, "A login is refused.");
+        self.send(array(&messages::login_status(id, None, &state))).await?;
+        Err(End::LoggedOut)
     }
 
     async fn accept(&mut self, named: Named, access: Option<Access>, answered: bool) -> Result<(), End> {
@@ -115,38 +108,34 @@ impl Session {
         if answered { self.send(array(&refresh)).await } else { Ok(()) }
     }
 
-    fn judge(&self, key: &Value, token: &str) -> Result<(String, Option<Access>), Denied> {
+    fn judge(&self, key: &Value, token: &str) -> Verdict {
         if key["NameType"] == "AuthnToken" { self.judge_token(token) } else { self.judge_user(key) }
     }
 
-    fn judge_user(&self, key: &Value) -> Result<(String, Option<Access>), Denied> {
+    fn judge_user(&self, key: &Value) -> Verdict {
         let users = &self.world.options.accounts.users;
         let name = key["Name"].as_str().unwrap_or_default().to_owned();
-        if !name.is_empty() && (users.is_empty() || users.contains(&name)) {
-            return Ok((name, None));
-        }
-        let state = State::closed("UserUnknownToPermSys").text("Access Denied: the user is unknown.");
-        Err(Denied { name, token: None, state })
+        let is_known = !name.is_empty() && (users.is_empty() || users.contains(&name));
+        let refused = || State::closed("UserUnknownToPermSys").text("Access Denied: the user is unknown.");
+        Verdict { name, access: None, refusal: (!is_known).then(refused) }
     }
 
-    fn judge_token(&self, token: &str) -> Result<(String, Option<Access>), Denied> {
+    fn judge_token(&self, token: &str) -> Verdict {
         let accounts = &self.world.options.accounts;
         let Some(access) = self.world.tokens().find(token).cloned() else {
-            if accounts.any_token && !token.is_empty() {
-                return Ok(("any".into(), None));
-            }
-            let state = State::closed("UserUnknownToPermSys").text("Access Denied: the token is unknown.");
-            return Err(Denied { name: String::new(), token: None, state });
+            let any_will_do = accounts.any_token && !token.is_empty();
+            let refused = || State::closed("UserUnknownToPermSys").text("Access Denied: the token is unknown.");
+            return Verdict { name: "unknown".into(), access: None, refusal: (!any_will_do).then(refused) };
         };
-        let denied = |state| Err(Denied { name: access.owner.clone(), token: Some(access.number), state });
-        if access.until <= Instant::now() {
-            return denied(State::closed("Timeout").text("Access Denied: the token has expired."));
-        }
         let allowed = if access.ends_sessions { accounts.v1_sessions } else { accounts.v2_sessions };
-        if self.others_of(&access.owner) >= allowed {
-            return denied(State::closed("MaxLoginsReached").text(format!("{allowed} sessions are allowed.")));
-        }
-        Ok((access.owner.clone(), Some(access)))
+        let refusal = if access.until <= Instant::now() {
+            Some(State::closed("Timeout").text("Access Denied: the token has expired."))
+        } else if self.others_of(&access.owner) >= allowed {
+            Some(State::closed("MaxLoginsReached").text(format!("{allowed} sessions are allowed.")))
+        } else {
+            None
+        };
+        Verdict { name: access.owner.clone(), access: Some(access), refusal }
     }
 
     fn others_of(&self, owner: &str) -> usize {
@@ -251,8 +240,9 @@ struct Wanted {
     answered: bool,
 }
 
-struct Denied {
+/// Who wants to log in, and why not, if not.
+struct Verdict {
     name: String,
-    token: Option<u64>,
-    state: State,
+    access: Option<Access>,
+    refusal: Option<State>,
 }

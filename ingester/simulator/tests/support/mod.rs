@@ -131,7 +131,7 @@ impl Client {
     }
 
     /// Until the other side closes.
-    pub async fn to_the_end(&mut self) -> Vec<Value> {
+    pub async fn until_the_end(&mut self) -> Vec<Value> {
         let mut messages = Vec::new();
         while let Some(message) = self.message().await {
             messages.push(message);

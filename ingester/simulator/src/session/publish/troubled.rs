@@ -159,7 +159,9 @@ impl Session {
             Framing::Array => messages.iter().for_each(|message| out.update(message)),
             Framing::Single => {
                 out.updates += messages.len() as u64;
-                messages.into_iter().for_each(|message| out.frame(message));
+                for message in messages {
+                    out.frame(message);
+                }
             }
             Framing::Packed => {
                 out.updates += messages.len() as u64;
@@ -202,12 +204,12 @@ impl Plan {
                 self.interleaved = true;
             }
             Trouble::CorruptBase64 => self.parts[0].fragment.insert_str(2, "*?"),
-            Trouble::CorruptGzip => self.replace(corrupted(packed.bytes()), packed),
-            Trouble::CorruptJson => self.replace(truncated(packed), packed),
+            Trouble::CorruptGzip => self.replace(&corrupted(packed.bytes()), packed),
+            Trouble::CorruptJson => self.replace(&truncated(packed), packed),
             Trouble::TotalTooSmall => self.total(packed.total - 1),
             Trouble::TotalTooLarge => self.total(packed.total + 1),
             Trouble::TotalHuge => self.total(1 << 30),
-            Trouble::Bomb => self.replace(gzip(&vec![b' '; 64 << 20], packed.about.ric), packed),
+            Trouble::Bomb => self.replace(&gzip(&vec![b' '; 64 << 20], packed.about.ric), packed),
             Trouble::LongId => self.parts.iter_mut().for_each(|part| part.id = format!("{:x<300}", part.id)),
             Trouble::Twice => self.twice = true,
             Trouble::Packed => {
@@ -231,9 +233,9 @@ impl Plan {
         &mut self.parts
     }
 
-    fn replace(&mut self, bytes: Vec<u8>, packed: &Packed) {
+    fn replace(&mut self, bytes: &[u8], packed: &Packed) {
         let about: Arc<About> = Arc::clone(&packed.about);
-        self.parts = Packed::of(about, &bytes, crate::envelope::FRAGMENT_BYTES).parts();
+        self.parts = Packed::of(about, bytes, crate::envelope::FRAGMENT_BYTES).parts();
     }
 
     fn total(&mut self, total: usize) {
