@@ -183,10 +183,10 @@ impl Kinesis {
     /// Asks the emulator itself, whatever the faults, from whatever thread.
     fn ask(&self, operation: Operation, request: Value) -> Value {
         let (answer, answered) = std::sync::mpsc::channel();
-        let store = self.emulator.0.clone();
+        let emulator = self.emulator.clone();
         let asked = request.to_string();
         self.background.runtime().spawn(async move {
-            let _ = answer.send(dispatch(&store, operation, request).await);
+            let _ = answer.send(emulator.dispatch(operation, request).await);
         });
         match answered.recv().expect("the emulator's thread runs as long as this") {
             Ok(answer) => answer.unwrap_or_default(),
@@ -237,7 +237,7 @@ impl Kinesis {
             ..StoreOptions::default()
         };
         Ok(Self {
-            emulator: Emulator(Store::new(options)),
+            emulator: Emulator { store: Store::new(options), turn: Arc::default() },
             background: Arc::new(Background::run("kinesis", std::future::pending())?),
             state: Arc::default(),
         })
@@ -298,7 +298,7 @@ impl Kinesis {
         if matches!(known, Operation::PutRecords) {
             return self.put_records(request).await.map(Some);
         }
-        dispatch(&self.emulator.0, known, request).await
+        self.emulator.dispatch(known, request).await
     }
 
     /// Leaves out the records that are to fail, and puts their errors where they were.
@@ -309,7 +309,7 @@ impl Kinesis {
         let mut stored = Vec::new();
         if !taken.is_empty() {
             request["Records"] = taken.into_iter().map(|(record, _)| record).collect();
-            let answer = dispatch(&self.emulator.0, Operation::PutRecords, request).await?;
+            let answer = self.emulator.dispatch(Operation::PutRecords, request).await?;
             stored = answer.unwrap_or_default()["Records"].as_array_mut().map(std::mem::take).unwrap_or_default();
         }
         let mut stored = stored.into_iter();
@@ -338,9 +338,20 @@ fn refused(refusal: &KinesisErrorResponse) -> Response<Full<Bytes>> {
     error(status, &refusal.body.error_type, refusal.body.message.as_deref().unwrap_or_default())
 }
 
-/// The emulator's store, with a Debug that doesn't say much.
+/// The emulator, one operation at a time: it keeps a lock of a map over an await, and two of its operations on two threads
+/// can wait for each other for ever.
 #[derive(Clone)]
-struct Emulator(Store);
+struct Emulator {
+    store: Store,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Emulator {
+    async fn dispatch(&self, operation: Operation, request: Value) -> Result<Option<Value>, KinesisErrorResponse> {
+        let _turn = self.turn.lock().await;
+        dispatch(&self.store, operation, request).await
+    }
+}
 
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
