@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 /// Does what the command line asks for. Exit codes: 0 done, or stopped by Ctrl-C or SIGTERM; 1 it failed; 2 the command
 /// line or the configuration is wrong.
-pub fn run(options: Options) -> ExitCode {
+pub fn run(options: &Options) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -5,5 +5,5 @@ use ingester::command::{Options, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    run(Options::parse())
+    run(&Options::parse())
 }

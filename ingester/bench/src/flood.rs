@@ -10,7 +10,7 @@ use simulator::{Options, Pace, Simulator};
 use std::time::{Duration, Instant};
 
 /// How long a flood may take.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What a flood took.
 #[derive(Debug, Clone, Copy, Serialize)]

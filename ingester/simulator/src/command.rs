@@ -92,6 +92,10 @@ pub(crate) struct Command {
     /// Print a line of JSON at the start and another at the end, instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    /// A client to run, after --: in its words {server}, {server2} and {api} become addresses. They end together, with the
+    /// client's exit code; standard output is the client's
+    #[arg(last = true, value_name = "CLIENT")]
+    pub(crate) client: Vec<String>,
 }
 
 impl Command {

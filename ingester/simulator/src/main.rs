@@ -1,10 +1,12 @@
 //! `newsfeed-sim`, the simulator as a program.
 
+mod client;
 mod command;
 mod report;
 
 use anyhow::Context;
 use clap::Parser;
+use client::Client;
 use command::Command;
 use simulator::{Journal, Simulator};
 use std::{
@@ -23,7 +25,7 @@ fn main() -> ExitCode {
     let command = Command::parse();
     log();
     match run(&command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("newsfeed-sim: {error:#}");
             ExitCode::FAILURE
@@ -38,13 +40,17 @@ fn log() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
-fn run(command: &Command) -> anyhow::Result<()> {
+fn run(command: &Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Before anything is printed: who reads it may end it at once.
         let mut signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
         let simulator = Simulator::start(command.options()?).await?;
         let ca = simulator.ca_pem().map(|pem| write_ca(command.ca.as_deref(), pem)).transpose()?;
+        if !command.client.is_empty() {
+            let client = Client::start(&command.client, &simulator, ca.as_deref())?;
+            return Ok(beside(client, command, &simulator, &mut signals).await);
+        }
         println!("{}", report::started(command, &simulator, ca.as_deref()));
         let began = Instant::now();
         tokio::select! {
@@ -54,8 +60,18 @@ fn run(command: &Command) -> anyhow::Result<()> {
         }
         let text = simulator.look(|journal| report::ended(command, journal, began.elapsed()));
         println!("{text}");
-        Ok(())
+        Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Until the client ends, or has read everything. It is asked to end before the feed does.
+async fn beside(mut client: Client, command: &Command, simulator: &Simulator, signals: &mut [Signal; 2]) -> ExitCode {
+    tokio::select! {
+        code = client.ended() => return code,
+        () = any(signals) => {}
+        () = sent(simulator), if command.exit => {}
+    }
+    client.stop().await
 }
 
 fn write_ca(path: Option<&Path>, pem: &str) -> anyhow::Result<PathBuf> {

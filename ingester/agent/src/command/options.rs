@@ -48,13 +48,14 @@ pub(crate) struct Check {
 
 /// What it is told.
 #[derive(Args, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are what a command line has")]
 pub(crate) struct Told {
     /// The configuration, JSON or TOML
     #[arg(short, long, value_name = "FILE", env = "NEWSLOOM_INGESTER_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Where items go: kinesis:STREAM, stdout, or a file that lines are added to [default: the configuration's stream,
-    /// else stdout]
+    /// Where items go: kinesis:STREAM; stdout; headlines, on standard output; or a file that lines are added to [default:
+    /// the configuration's stream, else stdout]
     #[arg(long, value_name = "WHERE")]
     pub(crate) to: Option<String>,
 
@@ -143,7 +144,7 @@ const EXAMPLES: &str = "\
 Examples:
   ingester --config ingester.json          as on the stack's machine
   ingester check --config ingester.json    what works, and what doesn't
-  ingester --rss https://news.example/feed --to stdout
+  ingester --rss https://news.example/feed --to headlines
   ingester --replay items.jsonl --to kinesis:news
   ingester --lseg-server ws://ads1:15000/WebSocket --lseg-user me --to today.jsonl
 

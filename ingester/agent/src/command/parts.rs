@@ -143,6 +143,7 @@ impl Parts {
     ) -> anyhow::Result<LocalBoxFuture<'static, anyhow::Result<()>>> {
         Ok(match &plan.to {
             Target::Stdout => Box::pin(Stdout::new(status).run(records)),
+            Target::Headlines => Box::pin(Stdout::headlines(status).run(records)),
             Target::File(path) => Box::pin(File::new(path, status).run(records)),
             Target::Kinesis(stream) => {
                 let client = aws_sdk_kinesis::Client::new(self.aws()?);

@@ -38,7 +38,10 @@ pub(crate) struct Plan {
 pub(crate) enum Target {
     /// A Kinesis stream, by name.
     Kinesis(String),
+    /// Standard output, items as on the stream.
     Stdout,
+    /// Standard output, headlines for people.
+    Headlines,
     File(PathBuf),
 }
 
@@ -131,10 +134,11 @@ fn target(told: &Told, stream: Option<&str>) -> Result<Target, String> {
     match (told.to.as_deref(), stream) {
         (None, Some(stream)) => Ok(Target::Kinesis(stream.into())),
         (None | Some("stdout" | "-"), _) => Ok(Target::Stdout),
+        (Some("headlines"), _) => Ok(Target::Headlines),
         (Some(to), _) => match to.split_once(':') {
             Some(("kinesis", "")) => Err("--to kinesis: names no stream; kinesis:STREAM is allowed".into()),
             Some(("kinesis", stream)) => Ok(Target::Kinesis(stream.into())),
-            _ if to.is_empty() => Err("--to is empty; kinesis:STREAM, stdout or a file is allowed".into()),
+            _ if to.is_empty() => Err("--to is empty; kinesis:STREAM, stdout, headlines or a file is allowed".into()),
             _ => Ok(Target::File(to.into())),
         },
     }

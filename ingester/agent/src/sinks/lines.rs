@@ -1,4 +1,4 @@
-//! JSON Lines, for a desk: an item a line, as it is on the stream.
+//! Lines, for a desk: an item a line, as it is on the stream, or its headline for people.
 
 use super::Sink;
 use crate::{
@@ -6,6 +6,7 @@ use crate::{
     status::SinkStatus,
 };
 use anyhow::Context;
+use news::{Kind, NewsItem, Status};
 use serde::de::IgnoredAny;
 use std::{
     fs,
@@ -24,7 +25,11 @@ const BLOCK: u64 = 64 << 10;
 #[derive(Debug)]
 pub struct Stdout {
     status: Arc<SinkStatus>,
+    form: Form,
 }
+
+/// What becomes of a record: a line with its end.
+type Form = fn(&Record) -> Vec<u8>;
 
 /// A file that is added to, and made if it isn't there.
 ///
@@ -47,7 +52,12 @@ pub struct File {
 impl Stdout {
     /// This process' standard output.
     pub fn new(status: Arc<SinkStatus>) -> Self {
-        Self { status }
+        Self { status, form: json }
+    }
+
+    /// Only when, whose, in which language, and the headline.
+    pub fn headlines(status: Arc<SinkStatus>) -> Self {
+        Self { status, form: headline }
     }
 }
 
@@ -63,7 +73,7 @@ impl Sink for Stdout {
     ///
     /// It can't be written, for another reason than that nobody reads it.
     async fn run(self, records: Records) -> anyhow::Result<()> {
-        match write_all(Pipe(io::stdout()), records, &self.status).await {
+        match write_all(Pipe(io::stdout()), records, self.form, &self.status).await {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             ended => ended.context("could not write to standard output"),
         }
@@ -77,8 +87,27 @@ impl Sink for File {
     async fn run(self, records: Records) -> anyhow::Result<()> {
         let named = || format!("could not write {}", self.path.display());
         let file = Appended::open(&self.path).with_context(named)?;
-        write_all(file, records, &self.status).await.with_context(named)
+        write_all(file, records, json, &self.status).await.with_context(named)
     }
+}
+
+fn json(record: &Record) -> Vec<u8> {
+    [&record.data[..], b"\n"].concat()
+}
+
+/// `03:04:05 RTRS  en  ALERT Example plc warns on profit`
+fn headline(record: &Record) -> Vec<u8> {
+    let Ok(item) = NewsItem::from_record(&record.data) else { return Vec::new() };
+    let time = item.published.strftime("%H:%M:%S");
+    let kind = match (item.status, item.kind) {
+        (Status::Canceled, _) => "CANCEL",
+        (_, Kind::Alert) => "ALERT",
+        (_, Kind::Correction) => "CORR",
+        (_, Kind::Article) => "",
+    };
+    let line = format!("{time} {:6} {:3} {kind:6} {}", item.provider, item.language, item.headline);
+    // Whoever writes headlines doesn't command the terminal.
+    line.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).chain(['\n']).collect::<String>().into()
 }
 
 /// Where lines go.
@@ -90,11 +119,10 @@ trait Output: Send + 'static {
     fn end(&mut self) -> io::Result<()>;
 }
 
-async fn write_all(mut output: impl Output, mut records: Records, status: &SinkStatus) -> io::Result<()> {
+async fn write_all(mut output: impl Output, mut records: Records, form: Form, status: &SinkStatus) -> io::Result<()> {
     let mut came = Vec::with_capacity(AT_ONCE);
     while records.recv_many(&mut came, AT_ONCE).await > 0 {
-        let lines: Vec<_> = came.iter().flat_map(|record| [&record.data[..], b"\n"]).collect();
-        let lines = lines.concat();
+        let lines: Vec<u8> = came.iter().flat_map(form).collect();
         let written;
         // A pipe may be full for long, and a disk slow.
         (output, written) = blocking(output, move |output| output.put(&lines)).await?;
@@ -298,7 +326,7 @@ mod tests {
         let mut status = Status::new();
         let (outbox, records) = feed(&mut status);
         outbox.offer(item("a"));
-        let error = write_all(Closed, records, &status.sink()).await.unwrap_err();
+        let error = write_all(Closed, records, json, &status.sink()).await.unwrap_err();
         assert_eq!((error.kind(), status.sink().lost.get()), (ErrorKind::BrokenPipe, 1));
     }
 }

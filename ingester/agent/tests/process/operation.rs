@@ -45,7 +45,7 @@ async fn systemd_hears_that_it_is_ready_that_it_lives_and_that_it_ends() {
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000");
     let process = Process::start(command, &desk.folder);
     let mut heard = String::new();
-    let mut hears = |word: &str| {
+    let mut was_told = |word: &str| {
         let mut buffer = [0; 4096];
         while let Ok(length) = systemd.recv(&mut buffer) {
             heard += &String::from_utf8_lossy(&buffer[..length]);
@@ -53,13 +53,13 @@ async fn systemd_hears_that_it_is_ready_that_it_lives_and_that_it_ends() {
         }
         heard.contains(word)
     };
-    until("it is ready", || hears("READY=1")).await;
-    until("it lives", || hears("WATCHDOG=1")).await;
-    until("it says how it is", || hears("STATUS=")).await;
+    until("it is ready", || was_told("READY=1")).await;
+    until("it lives", || was_told("WATCHDOG=1")).await;
+    until("it says how it is", || was_told("STATUS=")).await;
     process.signal(Signal::SIGTERM);
     let (status, took, log) = process.ended().await;
     assert!(status.success() && took < Duration::from_secs(10), "{log}");
-    until("it ends", || hears("STOPPING=1")).await;
+    until("it ends", || was_told("STOPPING=1")).await;
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(crate) const GROUP: &str = "/newsloom/test/ingester";
 const SECRET: &str = "feeds/lseg";
 
 /// How long something that must happen may take, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A feed and a stream, and a folder for the program between them.
 pub(crate) struct Desk {
