@@ -3,9 +3,10 @@
 
 CONFIG ?= newsloom.toml
 OUT    ?= synth-out
+FEED   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help package synth test check review schema bench permissions lint
+.PHONY: help package synth test feed check review schema bench permissions lint fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +22,11 @@ synth: package ## Write synth-out/ from newsloom.toml: Terraform JSON and CloudF
 test: ## Run everything that tests; a changed snapshot fails
 	tools/rabbitmq
 	CI=true cargo test --workspace --quiet
+
+feed: ## Invented news from a simulator of LSEG's feed, through the ingester, as headlines; Ctrl-C ends it
+	cargo build --quiet --package newsfeed-sim --package newsloom-ingester
+	RUST_LOG=warn target/debug/newsfeed-sim $(FEED) -- \
+	  target/debug/ingester --lseg-server {server} --lseg-server {server2} --lseg-user desk --standby --to headlines
 
 check: ## Check format, lints and docs
 	cargo fmt --all --check
@@ -40,8 +46,13 @@ permissions: ## Print who may do what on which resource
 lint: ## Ask terraform, cfn-lint, checkov and parliament about every example
 	tools/lint
 
-bench: package ## Measure synth: one pipeline, and up to 1000 in one app; and the functions, beside Python's
+fuzz: ## Fuzz what reads LSEG's frames, 20 seconds each; needs cargo-fuzz and a nightly compiler
+	tools/fuzz 20
+
+bench: package ## Measure synth: one pipeline, and up to 1000 in one app; functions and ingester, beside Python's
 	cargo build --quiet --release --package newsloom-pipeline --package newsloom-bench
 	target/release/newsloom-bench
 	cargo build --quiet --release --package newsloom-functions-bench
 	target/release/newsloom-functions-bench
+	cargo build --quiet --release --package newsloom-ingester-bench
+	target/release/newsloom-ingester-bench

@@ -53,8 +53,10 @@ fn tree_names_no_type_of_aws() {
 #[test]
 fn library_and_functions_know_nothing_of_the_pipeline() {
     let mut manifests = vec![Path::new(ROOT).join("infra/constructs/Cargo.toml")];
-    for function in fs::read_dir(Path::new(ROOT).join("functions")).unwrap() {
-        manifests.push(function.unwrap().path().join("Cargo.toml"));
+    for folder in ["functions", "ingester"] {
+        for part in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
+            manifests.push(part.unwrap().path().join("Cargo.toml"));
+        }
     }
     for manifest in manifests.iter().filter(|manifest| manifest.exists()) {
         let text = fs::read_to_string(manifest).unwrap();
@@ -86,6 +88,14 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+#[test]
+fn simulator_shares_nothing_with_its_clients() {
+    let manifest = fs::read_to_string(Path::new(ROOT).join("ingester/simulator/Cargo.toml")).unwrap();
+    for ours in ["lseg.workspace", "ingester.workspace", "news.workspace", "runtime.workspace"] {
+        assert!(!manifest.contains(ours), "{ours}");
+    }
 }
 
 /// A file's code, without comments and without the tests at its end.
