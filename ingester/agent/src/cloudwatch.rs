@@ -123,7 +123,7 @@ impl Waiting {
         retrying(&complain, || place.make()).await;
         while let Some(Batch { events, flush }) = self.next_batch().await {
             if !events.is_empty() {
-                retrying(&complain, || place.put(events.clone())).await;
+                retrying(&complain, || place.put(events.clone(), &complain)).await;
             }
             if let Some(done) = flush {
                 let _ = done.send(());
@@ -186,12 +186,15 @@ impl Place {
         }
     }
 
-    async fn put(&self, events: Vec<InputLogEvent>) -> Result<(), String> {
+    async fn put(&self, events: Vec<InputLogEvent>, complain: &impl Fn(&str)) -> Result<(), String> {
         let put = self.client.put_log_events().log_group_name(&self.group).log_stream_name(&self.stream);
         match put.set_log_events(Some(events)).send().await {
             Ok(_) => Ok(()),
             // The same lines would be refused again.
-            Err(SdkError::ServiceError(error)) if is_refusal(error.err()) => Ok(()),
+            Err(SdkError::ServiceError(error)) if is_refusal(error.err()) => {
+                complain(&format!("CloudWatch refuses lines, which are left out: {}", error.err()));
+                Ok(())
+            }
             Err(error) => {
                 Err(format!("could not write to the log group {}: {}", self.group, DisplayErrorContext(error)))
             }

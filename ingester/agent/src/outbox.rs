@@ -7,11 +7,15 @@ use news::{NewsItem, feeds::Filter};
 use std::{
     collections::{HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 /// How many ids are remembered, to tell repeats: at the peak of a busy day the last quarter of an hour, 50 items a second.
@@ -24,6 +28,10 @@ pub const LARGEST_RECORD: usize = 1 << 20;
 
 /// What a record takes beside its data, roughly.
 const OVERHEAD: usize = 256;
+
+/// How long a live feed isn't read for want of room. Its server's and this machine's buffers hold what comes meanwhile;
+/// LSEG closes a connection that says nothing for 30 seconds and more.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An item on its way to the sink.
 #[derive(Debug)]
@@ -77,8 +85,11 @@ pub enum Taken {
 #[derive(Debug)]
 struct Gate {
     filter: Filter,
-    seen: Mutex<Seen>,
-    room: Arc<Semaphore>,
+    /// Half of the memory is for feeds that don't wait: one that does would always be the next to get room.
+    live: Arc<Semaphore>,
+    patient: Arc<Semaphore>,
+    /// What each half is, bytes.
+    half: u32,
     queue: mpsc::UnboundedSender<Record>,
 }
 
@@ -87,7 +98,11 @@ struct Gate {
 pub struct Outbox {
     feed: Arc<FeedStatus>,
     gate: Arc<Gate>,
+    /// Of this feed alone: a fast replay would make others forget.
+    seen: Arc<Mutex<Seen>>,
     repeats: bool,
+    /// Whether waiting for room was in vain.
+    starved: Arc<AtomicBool>,
 }
 
 /// Makes outboxes; the queue ends when it and all of them are gone.
@@ -95,17 +110,18 @@ pub struct Outbox {
 pub struct Outboxes(Arc<Gate>);
 
 impl Outboxes {
-    /// A queue for all sources, of at most `memory` bytes.
+    /// A queue for all sources, of at most `memory` bytes, of which live feeds have one half and patient ones the other.
     pub fn new(filter: Filter, memory: usize) -> (Self, Records) {
         let (queue, records) = mpsc::unbounded_channel();
-        let seen = Mutex::new(Seen::default());
-        let room = Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS)));
-        (Self(Arc::new(Gate { filter, seen, room, queue })), records)
+        let half = u32::try_from(memory / 2).unwrap_or(u32::MAX);
+        let room = || Arc::new(Semaphore::new(half as usize));
+        (Self(Arc::new(Gate { filter, live: room(), patient: room(), half, queue })), records)
     }
 
     /// The way of one feed's items.
     pub fn of(&self, feed: Arc<FeedStatus>) -> Outbox {
-        Outbox { feed, gate: Arc::clone(&self.0), repeats: false }
+        let gate = Arc::clone(&self.0);
+        Outbox { feed, gate, seen: Arc::default(), repeats: false, starved: Arc::default() }
     }
 }
 
@@ -120,14 +136,26 @@ impl Outbox {
         Self { repeats: true, ..self }
     }
 
+    /// Waits until there is some room for live items, five seconds at most: before a live feed reads on. After a wait in
+    /// vain it doesn't wait again until there is room, so that the connection lives while items are lost.
+    pub async fn room(&self) {
+        let some = (self.gate.half / 8).max(1);
+        if self.gate.live.available_permits() >= some as usize {
+            self.starved.store(false, Ordering::Relaxed);
+        } else if !self.starved.load(Ordering::Relaxed) {
+            let waited = timeout(PATIENCE, self.gate.live.acquire_many(some)).await;
+            self.starved.store(waited.is_err(), Ordering::Relaxed);
+        }
+    }
+
     /// Takes an item of a feed that doesn't wait: where there is no room, it is lost, and counted.
     pub fn offer(&self, item: NewsItem) -> Taken {
         let Some((record, id)) = self.admit(item) else { return Taken::Filtered };
-        if !self.repeats && self.gate.seen().has(id) {
+        if !self.repeats && self.seen().has(id) {
             self.feed.duplicates.inc();
             return Taken::Repeat;
         }
-        let Ok(share) = Arc::clone(&self.gate.room).try_acquire_many_owned(share_of(&record)) else {
+        let Ok(share) = Arc::clone(&self.gate.live).try_acquire_many_owned(self.share_of(&record)) else {
             self.feed.lost.inc();
             return Taken::Lost;
         };
@@ -137,11 +165,11 @@ impl Outbox {
     /// Takes an item of a feed that can wait, as soon as there is room.
     pub async fn send(&self, item: NewsItem) -> Taken {
         let Some((record, id)) = self.admit(item) else { return Taken::Filtered };
-        if !self.repeats && self.gate.seen().has(id) {
+        if !self.repeats && self.seen().has(id) {
             self.feed.duplicates.inc();
             return Taken::Repeat;
         }
-        match Arc::clone(&self.gate.room).acquire_many_owned(share_of(&record)).await {
+        match Arc::clone(&self.gate.patient).acquire_many_owned(self.share_of(&record)).await {
             Ok(share) => self.queue(record, id, share),
             Err(_) => Taken::Lost,
         }
@@ -153,7 +181,7 @@ impl Outbox {
             self.feed.filtered.inc();
             return None;
         }
-        let id = self.gate.seen().hash(&item.id);
+        let id = self.seen().hash(&item.id);
         let received = Instant::now();
         item.received.get_or_insert_with(Timestamp::now);
         let mut data = item.to_record();
@@ -174,7 +202,7 @@ impl Outbox {
 
     // Remembered only now: the second connection's copy of an item that was lost here may still find room.
     fn queue(&self, record: Record, id: u64, share: OwnedSemaphorePermit) -> Taken {
-        if !self.gate.seen().remember(id) && !self.repeats {
+        if !self.seen().remember(id) && !self.repeats {
             self.feed.duplicates.inc();
             return Taken::Repeat;
         }
@@ -185,16 +213,15 @@ impl Outbox {
         }
         Taken::Queued
     }
-}
 
-impl Gate {
-    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn share_of(record: &Record) -> u32 {
-    u32::try_from(record.size() + OVERHEAD).unwrap_or(u32::MAX)
+    /// Never more than there is: a record that is larger waits for all of it.
+    fn share_of(&self, record: &Record) -> u32 {
+        u32::try_from(record.size() + OVERHEAD).unwrap_or(u32::MAX).min(self.gate.half)
+    }
 }
 
 /// The ids of late, as hashes of 64 bits with a key of this process: an item is taken for another once in 10^14.
@@ -290,17 +317,48 @@ mod tests {
 
     #[tokio::test]
     async fn item_without_room_is_lost_and_counted_and_welcome_again() {
-        let (outbox, mut records) = outbox(Filter::default(), 900);
+        let (outbox, mut records) = outbox(Filter::default(), 1400);
         assert_eq!(outbox.offer(item("a")), Taken::Queued);
         assert_eq!(outbox.offer(item("b")), Taken::Lost);
         assert_eq!(outbox.status().lost.get(), 1);
+        drop(records.recv().await);
+        assert_eq!(outbox.offer(item("b")), Taken::Queued);
+    }
+
+    #[tokio::test]
+    async fn feed_that_can_wait_does_and_takes_no_room_from_live_ones() {
+        let (outbox, mut records) = outbox(Filter::default(), 1400);
+        assert_eq!(outbox.send(item("a")).await, Taken::Queued);
         let waiting = tokio::spawn({
             let outbox = outbox.clone();
             async move { outbox.send(item("b")).await }
         });
         tokio::task::yield_now().await;
+        assert_eq!(outbox.offer(item("c")), Taken::Queued);
         drop(records.recv().await);
-        assert_eq!(waiting.await.unwrap(), Taken::Queued, "a feed that can wait does");
+        assert_eq!(waiting.await.unwrap(), Taken::Queued);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn live_feed_waits_for_room_once_and_not_again_until_there_is_some() {
+        let (outbox, mut records) = outbox(Filter::default(), 1400);
+        let started = Instant::now();
+        outbox.room().await;
+        assert_eq!(outbox.offer(item("a")), Taken::Queued);
+        assert!(
+            outbox
+                .gate
+                .live
+                .try_acquire_many(outbox.gate.live.available_permits().try_into().unwrap())
+                .map(|rest| rest.forget())
+                .is_ok()
+        );
+        outbox.room().await;
+        outbox.room().await;
+        assert_eq!(started.elapsed(), PATIENCE);
+        drop(records.recv().await);
+        outbox.room().await;
+        assert!(!outbox.starved.load(Ordering::Relaxed));
     }
 
     #[test]

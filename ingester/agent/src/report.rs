@@ -33,6 +33,7 @@ struct FeedCounts {
 #[derive(Debug, Clone, Copy, Default)]
 struct SinkCounts {
     accepted: u64,
+    /// Those that found no room, and those that the stream will never take.
     lost: u64,
 }
 
@@ -44,10 +45,16 @@ impl Reporter {
         Self { pipeline: pipeline.into(), status, feeds, sink }
     }
 
-    /// What happened since the last.
+    /// What happened since the last, and that it lives.
     pub fn report(&mut self) -> Metrics {
-        let mut metrics = Metrics::of(self.pipeline.as_str());
+        let mut metrics = self.last_report();
         metrics.add(HEARTBEAT, &[], 1.0);
+        metrics
+    }
+
+    /// What happened since the last.
+    pub fn last_report(&mut self) -> Metrics {
+        let mut metrics = Metrics::of(self.pipeline.as_str());
         let mut lost = 0;
         for (feed, before) in self.status.feeds().iter().zip(&mut self.feeds) {
             let now = FeedCounts::of(feed);
@@ -96,7 +103,7 @@ impl FeedCounts {
 
 impl SinkCounts {
     fn of(sink: &SinkStatus) -> Self {
-        Self { accepted: sink.accepted.get(), lost: sink.lost.get() }
+        Self { accepted: sink.accepted.get(), lost: sink.lost.get() + sink.refused.get() }
     }
 }
 

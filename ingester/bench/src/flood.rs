@@ -37,6 +37,8 @@ pub(crate) async fn flood(programs: &Programs, kinesis: &Kinesis, who: Who, item
     kinesis.begin(false);
     let server = feed.websocket_urls().into_iter().next().context("the simulator has no endpoint")?;
     let subject = programs.start(who, &server, &kinesis.url())?;
+    // Interpreters and libraries that start are not what is measured.
+    feed.until_subscribed(1).await?;
     let before = subject.processor_time()?;
     wait(|| kinesis.records() >= items / 4).await?;
     let early = subject.memory_mb()?;

@@ -100,7 +100,7 @@ fn print(report: &Report) {
             who.name()
         );
     }
-    println!("\nitems one after the other, from the feed until Kinesis has the request; 5 ms of it is the linger");
+    println!("\nitems one after the other, from the feed until Kinesis has the request");
     println!("            items/s      p50       p99       max   of a core  memory");
     for pace in &report.paces {
         let Pace { who, per_second, p50_ms, p99_ms, max_ms, processor_percent, memory_mb, .. } = pace;

@@ -78,13 +78,12 @@ async fn send(feed: &Simulator, generator: &mut Generator, per_second: f64, seco
         clock.tick().await;
         let due = started.elapsed().as_secs_f64() * per_second;
         while number(sent.len()) < due {
-            let item = generator.next(Timestamp::now()).story;
-            let id = item.id.clone();
-            if sent.contains_key(&id) {
+            let invented = generator.next(Timestamp::now());
+            if invented.repeat {
                 continue;
             }
-            sent.insert(id, Instant::now());
-            feed.send([item]).await;
+            sent.insert(invented.story.id.clone(), Instant::now());
+            feed.send([invented.story]).await;
         }
     }
     sent

@@ -208,11 +208,24 @@ impl Watch<'_> {
         let alarm = Alarm::when(lost).above(0.0).for_periods(1);
         self.add(stack, "IngesterLost", alarm, "Items are lost: the ingester's memory and disk are full");
         for feed in &self.settings.ingestion.feeds {
+            self.feed_down(stack, feed);
             let lost = of_feed(self.settings, metrics::GAPS, feed).statistic(Statistic::Sum).period(FIVE_MINUTES);
             let alarm = Alarm::when(lost).above(0.0).for_periods(1);
             let id = format!("{}Lost", super::id(feed.name()));
             self.add(stack, &id, alarm, format!("The feed {} announced items that never came", feed.name()));
         }
+    }
+
+    /// The heartbeat tells that the ingester lives, not that a feed delivers. A recording that came to its end doesn't.
+    fn feed_down(&mut self, stack: &mut Stack, feed: &Feed) {
+        if matches!(feed, Feed::Replay(_)) {
+            return;
+        }
+        let connected = of_feed(self.settings, metrics::CONNECTED, feed).statistic(Statistic::Maximum);
+        let alarm = Alarm::when(connected).below(1.0).for_periods(5);
+        let id = format!("{}Down", super::id(feed.name()));
+        let what = "delivers nothing: its login, or the way to it; `ingester check` tries every step";
+        self.add(stack, &id, alarm, format!("The feed {} {what}", feed.name()));
     }
 
     fn stream(&mut self, stack: &mut Stack, stream: &Text) {

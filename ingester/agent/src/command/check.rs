@@ -149,18 +149,22 @@ async fn try_sink(plan: &Plan, parts: &Parts, report: &mut Report) {
     let Target::Kinesis(stream) = &plan.to else { return };
     let outcome = describe(parts, stream).await;
     report.tell("kinesis", "stream", &outcome);
-    let folder = std::fs::create_dir_all(&plan.spool).and_then(|()| tempfile_in(&plan.spool));
-    let spool = match folder {
-        Ok(()) => Ok(format!("{}, up to {} MiB", plan.spool.display(), plan.spool_mib)),
-        Err(error) => Err(format!("{} can't be written: {error}", plan.spool.display())),
+    let spool = match std::fs::metadata(&plan.spool) {
+        Ok(folder) if folder.is_dir() => Ok(format!("{}, up to {} MiB", plan.spool.display(), plan.spool_mib)),
+        Ok(_) => Err(format!("{} is no folder", plan.spool.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(format!("{}, which is made at the start", plan.spool.display()))
+        }
+        Err(error) => Err(format!("{}: {error}", plan.spool.display())),
     };
     report.tell("kinesis", "spool", &spool);
 }
 
 async fn describe(parts: &Parts, stream: &str) -> Result<String, String> {
     let client = aws_sdk_kinesis::Client::new(parts.aws().map_err(|error| error.to_string())?);
-    let asked = client.describe_stream_summary().stream_name(stream).send().await;
-    let answer = asked.map_err(|error| format!("{stream}: {}", DisplayErrorContext(error)))?;
+    let asked = client.describe_stream_summary();
+    let asked = if stream.starts_with("arn:") { asked.stream_arn(stream) } else { asked.stream_name(stream) };
+    let answer = asked.send().await.map_err(|error| format!("{stream}: {}", DisplayErrorContext(error)))?;
     let summary = answer.stream_description_summary;
     match summary {
         Some(summary) if summary.stream_status.as_str() == "ACTIVE" || summary.stream_status.as_str() == "UPDATING" => {
@@ -169,11 +173,4 @@ async fn describe(parts: &Parts, stream: &str) -> Result<String, String> {
         Some(summary) => Err(format!("{stream} is {}; it must be ACTIVE", summary.stream_status)),
         None => Err(format!("{stream}: Kinesis says nothing of it")),
     }
-}
-
-/// Whether files can be made there.
-fn tempfile_in(folder: &std::path::Path) -> std::io::Result<()> {
-    let probe = folder.join(format!(".check-{}", std::process::id()));
-    std::fs::write(&probe, b"newsloom")?;
-    std::fs::remove_file(probe)
 }

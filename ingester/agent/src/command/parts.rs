@@ -198,7 +198,10 @@ async fn put(mut scores: mpsc::Receiver<Analytics>, lines: Lines) {
 
 async fn write(mut scores: mpsc::Receiver<Analytics>, path: PathBuf) {
     while let Some(analytics) = scores.recv().await {
-        if let Err(error) = append(&path, &line(&analytics)) {
+        let (place, text) = (path.clone(), line(&analytics));
+        // A disk may be slow; the feeds are read by this thread.
+        let written = tokio::task::spawn_blocking(move || append(&place, &text)).await;
+        if let Ok(Err(error)) = written {
             tracing::warn!(path = %path.display(), %error, "LSEG's scores can't be written; they are left out.");
             return;
         }

@@ -20,14 +20,14 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet, spawn_local},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 /// How long feeds have to say goodbye, the sink to send or keep what is left, and the log to be sent. The sink takes five
 /// seconds at most, but for a disk that hangs: then what it holds is worth more than being on time. The unit allows 30.
 const GOODBYE: Duration = Duration::from_secs(3);
-const FLUSH: Duration = Duration::from_secs(20);
+const FLUSH: Duration = Duration::from_secs(15);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How often `systemctl status` has news.
@@ -42,25 +42,28 @@ pub(super) async fn run(told: &Told) -> ExitCode {
     let (lines, waiting) = plan.log_group.as_ref().map(|_| Lines::new()).unzip();
     logs::init(told, lines.clone());
     let log = lines.zip(waiting);
-    match ingest(&plan, log).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
+    let lines = log.as_ref().map(|(lines, _)| lines.clone());
+    let outcome = ingest(&plan, log).await;
+    if let Err(error) = &outcome {
+        tracing::error!("{error:#}");
     }
+    if let Some(lines) = lines {
+        let _ = timeout(LAST_WORDS, lines.flush()).await;
+    }
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn ingest(plan: &Plan, log: Option<(Lines, Waiting)>) -> anyhow::Result<()> {
     let stop = stop::signals().context("could not listen to signals")?;
     let parts = Parts::of(plan).await?;
+    let (lines, waiting) = log.unzip();
+    waiting.map(|waiting| parts.ship(plan, waiting)).transpose()?;
     let mut status = Status::new();
     let (outboxes, records) = Outboxes::new(plan.filter.clone(), plan.memory);
     let ways = plan.feeds.iter().map(|feed| outboxes.of(status.feed(feed.name()))).collect::<Vec<_>>();
     drop(outboxes);
     let sink = parts.sink(plan, records, status.sink())?;
     let listener = listen(plan).await?;
-    let (lines, waiting) = log.unzip();
     let scores = Scores::to(plan, lines.clone());
     let mut feeds = JoinSet::new();
     for (feed, outbox) in plan.feeds.iter().zip(ways) {
@@ -69,7 +72,6 @@ async fn ingest(plan: &Plan, log: Option<(Lines, Waiting)>) -> anyhow::Result<()
         feeds.spawn_local(async move { (name, running.await) });
     }
     let mut sinking = spawn_local(sink);
-    waiting.map(|waiting| parts.ship(plan, waiting)).transpose()?;
     let status = Arc::new(status);
     let background = Background::start(plan, &status, listener, lines);
     service::ready();
@@ -116,10 +118,8 @@ async fn until_the_end(
                     note_end(status, &name, Some(format!("{error:#}")));
                     failed += 1;
                 }
-                Some(Err(error)) => {
-                    tracing::error!("A feed ended unexpectedly: {error}");
-                    failed += 1;
-                }
+                // What a panic left can't be trusted: systemd starts all of it anew.
+                Some(Err(error)) => return Err(error).context("a feed ended unexpectedly"),
             },
         }
     }
@@ -128,6 +128,7 @@ async fn until_the_end(
 fn note_end(status: &Status, name: &str, trouble: Option<String>) {
     if let Some(feed) = status.feeds().iter().find(|feed| feed.name == name) {
         feed.end();
+        feed.connected.set(0);
         feed.trouble(trouble);
     }
 }
@@ -193,16 +194,14 @@ async fn tell(status: Arc<Status>) {
     }
 }
 
+/// The first after a minute: an ingester that dies again and again must not look alive. The last has no heartbeat for the
+/// same reason.
 async fn report(mut reporter: Reporter, lines: Lines, over: CancellationToken) {
-    let mut clock = tokio::time::interval(PERIOD);
+    let mut clock = tokio::time::interval_at(Instant::now() + PERIOD, PERIOD);
     loop {
-        let is_last = tokio::select! {
-            () = over.cancelled() => true,
-            _ = clock.tick() => false,
-        };
-        lines.put_report(&reporter.report());
-        if is_last {
-            return lines.flush().await;
+        tokio::select! {
+            () = over.cancelled() => return lines.put_report(&reporter.last_report()),
+            _ = clock.tick() => lines.put_report(&reporter.report()),
         }
     }
 }
