@@ -450,6 +450,15 @@ fn goodbye_ends_the_items_and_then_the_login() {
 }
 
 #[test]
+fn item_that_was_under_way_at_the_goodbye_is_taken() {
+    let mut run = Run::up();
+    run.session.close(&mut vec![]);
+    let late = [updates(2, "a", &story("a"), 9999), vec![status(2, &state("Closed", "Ok", "None"))]].concat();
+    assert_eq!(run.receive(&json!(late)), ["fragment", "item a"], "the end that was asked for is no news");
+    assert_eq!(run.session.wakeup(), None);
+}
+
+#[test]
 fn updates_of_several_streams_and_of_none_are_understood() {
     let mut run = Run::up();
     let mut message = updates(2, "a", &story("a"), 9999).remove(0);
