@@ -89,6 +89,7 @@ fn told(out: &[Output]) -> Vec<String> {
         Output::Fragment => "fragment".into(),
         Output::Gap(why) => format!("gap {why}"),
         Output::Incomplete(why) => format!("incomplete {why}"),
+        Output::Unreadable(why) => format!("unreadable {why}"),
         Output::Refused(why) => format!("refused {why}"),
         Output::End(end) => format!("end {:?} {}", end.again, end.why),
     };
@@ -487,14 +488,20 @@ fn refused_message_leaves_its_neighbours_as_they_are() {
 }
 
 #[test]
-fn items_that_are_none_are_refused_without_their_content() {
+fn items_that_cannot_be_read_are_told_without_their_content() {
     let mut run = Run::up();
     let mut story = story("a");
     story.as_object_mut().unwrap().remove("versionCreated");
     let told = run.receive(&json!(updates(2, "a", &story, 9999)));
-    assert_eq!(told, ["fragment", "refused MRN_STORY item is no story: versionCreated is missing"]);
+    assert_eq!(told, ["fragment", "unreadable MRN_STORY item is no story: versionCreated is missing"]);
     let told = run.receive(&json!([update(2, "a", 1, 6, b"secret")]));
-    assert_eq!(told, ["fragment", "refused MRN_STORY item is no gzip"]);
+    assert_eq!(told, ["fragment", "unreadable MRN_STORY item is no gzip"]);
+    let mut garbled = update(2, "a", 1, 6, b"secret");
+    garbled["Fields"]["FRAGMENT"] = json!("c2Vj!mV0");
+    assert_eq!(run.receive(&json!([garbled])), ["fragment", "unreadable MRN_STORY item is no base64"]);
+    garbled["Fields"]["TOT_SIZE"] = json!(20);
+    let told = run.receive(&json!([garbled]));
+    assert_eq!(told, ["fragment", "refused MRN_STORY: FRAGMENT is no base64"], "others of its parts come");
     let mut empty = update(2, "a", 1, 6, b"secret");
     empty["Fields"]["FRAGMENT"] = json!(null);
     assert_eq!(run.receive(&json!([empty])), ["refused MRN_STORY: an update without a FRAGMENT"]);
