@@ -142,6 +142,9 @@ pub enum Loss {
     /// Time is up, and the first part never came.
     #[error("its first part didn't come in {} seconds", PATIENCE.as_secs())]
     Orphan,
+    /// Nothing more comes.
+    #[error("the connection ended before the rest came")]
+    Abandoned,
     /// Others needed the room.
     #[error("too many others are incomplete")]
     Evicted,
@@ -197,7 +200,12 @@ impl Assembler {
         self.open.expire(now);
     }
 
-    /// The next item that was given up, by [`expire`](Self::expire) or for want of room.
+    /// Gives up all items that are waited for, which [`lost`](Self::lost) then tells: nothing more comes.
+    pub fn abandon(&mut self) {
+        self.open.abandon();
+    }
+
+    /// The next item that was given up, by [`expire`](Self::expire), by [`abandon`](Self::abandon) or for want of room.
     pub fn lost(&mut self) -> Option<Lost> {
         self.open.lost()
     }

@@ -176,6 +176,12 @@ impl Session {
         self.leaving = true;
     }
 
+    /// The connection has ended, in whatever way: tells what will stay incomplete because of it.
+    pub fn abandon(&mut self, out: &mut Vec<Output>) {
+        self.assembler.abandon();
+        self.tell_lost(out);
+    }
+
     /// The parts that wait for others, for who wants to know how much memory they take.
     pub fn assembler(&self) -> &Assembler {
         &self.assembler
@@ -226,6 +232,10 @@ impl Session {
             return;
         }
         self.assembler.expire(now);
+        self.tell_lost(out);
+    }
+
+    fn tell_lost(&mut self, out: &mut Vec<Output>) {
         while let Some(lost) = self.assembler.lost() {
             out.push(Output::Incomplete(lost.to_string()));
         }

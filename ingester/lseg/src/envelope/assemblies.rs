@@ -107,6 +107,13 @@ impl Assemblies {
         }
     }
 
+    /// Forgets all.
+    pub(super) fn abandon(&mut self) {
+        while self.len() > 0 {
+            self.forget_oldest(|_| Loss::Abandoned);
+        }
+    }
+
     /// The next that was forgotten although something is lost with it.
     pub(super) fn lost(&mut self) -> Option<Lost> {
         self.lost.pop_front()

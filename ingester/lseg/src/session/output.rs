@@ -82,7 +82,7 @@ pub enum Output {
     Unreadable(String),
     /// A message that is no item: why, without its content.
     Refused(String),
-    /// The connection is of no use any more; nothing else follows.
+    /// The connection is of no use any more; nothing else follows but what is [abandoned](crate::Session::abandon).
     End(End),
 }
 

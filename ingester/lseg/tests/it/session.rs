@@ -518,3 +518,18 @@ fn item_that_stays_incomplete_is_told_after_a_minute() {
     let told: Vec<_> = told.into_iter().filter(|told| !told.contains("Ping")).collect();
     assert!(told.len() == 1 && told[0].starts_with("incomplete MRN_STORY item \"a\""), "{told:?}");
 }
+
+#[test]
+fn item_that_a_disconnect_cuts_in_half_is_told_once() {
+    let mut run = Run::up();
+    let mut parts = updates(2, "a", &story("a"), 100);
+    parts.pop();
+    run.receive(&json!(parts));
+    run.receive(&json!(updates(2, "b", &story("b"), 100)));
+    run.receive(&json!([status(1, &state("Closed", "Suspect", "None"))]));
+    let mut out = vec![];
+    run.session.abandon(&mut out);
+    run.session.abandon(&mut out);
+    let lost = "incomplete MRN_STORY item \"a\" is incomplete: the connection ended before the rest came";
+    assert_eq!(told(&out), [lost], "the whole one isn't lost");
+}

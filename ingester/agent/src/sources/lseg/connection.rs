@@ -253,6 +253,8 @@ impl<'a> Connection<'a> {
     }
 
     fn ended(mut self) -> Over {
+        self.session.abandon(&mut self.outputs);
+        self.settle();
         self.end("the connection ended", Again::Soon, false);
         let over = self.over.expect("it was set a line above");
         let stopped = self.around.stop.is_cancelled();
