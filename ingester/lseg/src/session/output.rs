@@ -66,7 +66,7 @@ pub enum Output {
     Item(Box<NewsItem>),
     /// LSEG's scores of an item.
     Scores(Box<Analytics>),
-    /// Logged in, and every RIC's stream is open: news can come.
+    /// Logged in, and the streams that the feed can't do without are open: news can come.
     Up,
     /// News can't come for now, although the connection stands: why. `Up` follows.
     Down(String),

@@ -98,10 +98,12 @@ impl Streams {
         self.all.iter().any(|stream| stream.suspect)
     }
 
-    /// Whether all are open but those that the server won't have.
+    /// Whether all are open that the feed can't do without.
     pub(super) fn all_open(&self) -> bool {
-        let open = |stream: &Stream| matches!(stream.phase, Phase::Open { .. } | Phase::Refused { .. });
-        !self.all.is_empty() && self.all.iter().all(open)
+        let open = |(index, stream): (usize, &Stream)| {
+            matches!(stream.phase, Phase::Open { .. }) || self.can_do_without(index)
+        };
+        !self.all.is_empty() && self.all.iter().enumerate().all(open)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -290,7 +292,11 @@ impl Session {
         let failures = self.streams.all[index].failed(now);
         let until = now + self.streams.pause(failures);
         self.streams.all[index].phase = Phase::Waiting { until };
-        self.down(why, out);
+        if self.streams.can_do_without(index) {
+            out.push(Output::Refused(why));
+        } else {
+            self.down(why, out);
+        }
     }
 
     /// The server won't have it.

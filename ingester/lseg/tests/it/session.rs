@@ -231,8 +231,8 @@ fn several_rics_are_asked_for_at_once_and_the_end_of_the_request_is_its_success(
     let told = run.receive(&json!([login(&good())]));
     assert_eq!(told, [r#"send {"ID":2,"Domain":"NewsTextAnalytics","Key":{"Name":["MRN_STORY","MRN_TRNA"]}}"#]);
     assert_eq!(run.receive(&json!([status(2, &state("Closed", "Ok", "None"))])), [""; 0]);
-    assert_eq!(run.receive(&json!([refresh(3, &good())])), [""; 0]);
-    assert_eq!(run.receive(&json!([refresh(4, &good())])), ["up"]);
+    assert_eq!(run.receive(&json!([refresh(4, &good())])), [""; 0], "the stories are what matters");
+    assert_eq!(run.receive(&json!([refresh(3, &good())])), ["up"]);
     let scores = json!({"id": "tr:a", "newsItem": {"sourceId": "a"}});
     let both = [updates(3, "a", &story("a"), 9999), updates(4, "tr:a", &scores, 9999)].concat();
     assert_eq!(run.receive(&json!(both)), ["fragment", "item a", "fragment", "scores a"]);
@@ -338,9 +338,9 @@ fn refused_stories_are_the_end_and_refused_scores_are_not() {
 
     let mut run = Run::new(&[Ric::Story, Ric::Scores]);
     run.receive(&json!([login(&good())]));
-    run.receive(&json!([refresh(3, &good())]));
+    assert_eq!(run.receive(&json!([refresh(3, &good())])), ["up"]);
     let told = run.receive(&json!([status(4, &refusal)]));
-    assert_eq!(told, ["refused MRN_TRNA: Closed, Suspect, NotEntitled: as it is", "up"]);
+    assert_eq!(told, ["refused MRN_TRNA: Closed, Suspect, NotEntitled: as it is"]);
     let told = run.pass_lively(Duration::from_secs(15 * 60 - 1));
     assert!(told.iter().all(|told| told.contains("Ping")), "{told:?}");
     assert_eq!(
@@ -532,4 +532,16 @@ fn item_that_a_disconnect_cuts_in_half_is_told_once() {
     run.session.abandon(&mut out);
     let lost = "incomplete MRN_STORY item \"a\" is incomplete: the connection ended before the rest came";
     assert_eq!(told(&out), [lost], "the whole one isn't lost");
+}
+
+#[test]
+fn trouble_with_the_scores_is_none_of_the_stories() {
+    let mut run = Run::new(&[Ric::Story, Ric::Scores]);
+    run.receive(&json!([login(&good())]));
+    assert_eq!(run.receive(&json!([refresh(3, &good())])), ["up"]);
+    run.receive(&json!([refresh(4, &good())]));
+    let told = run.receive(&json!([status(4, &state("ClosedRecover", "Suspect", "None"))]));
+    assert_eq!(told, ["refused MRN_TRNA: ClosedRecover, Suspect, None: as it is"]);
+    let again = run.pass_lively(Duration::from_secs(1));
+    assert_eq!(again, [r#"send {"ID":5,"Domain":"NewsTextAnalytics","Key":{"Name":"MRN_TRNA"}}"#]);
 }
