@@ -545,3 +545,32 @@ fn trouble_with_the_scores_is_none_of_the_stories() {
     let again = run.pass_lively(Duration::from_secs(1));
     assert_eq!(again, [r#"send {"ID":5,"Domain":"NewsTextAnalytics","Key":{"Name":"MRN_TRNA"}}"#]);
 }
+
+#[test]
+fn stories_that_end_five_times_are_sought_on_another_connection() {
+    let fail = |run: &mut Run, id: i64, stream: &str| {
+        let told = run.receive(&json!([status(id, &state(stream, "Suspect", "Timeout"))]));
+        while told.iter().all(|told| told.starts_with("down")) {
+            if run.pass_lively(Duration::from_millis(100)).iter().any(|told| told.contains("MRN_STORY")) {
+                run.receive(&json!([refresh(id + 1, &good())]));
+                break;
+            }
+        }
+        told
+    };
+    let mut run = Run::up();
+    for id in 2..6 {
+        assert!(fail(&mut run, id, "Closed").iter().all(|told| told.starts_with("down")), "{id}");
+    }
+    assert_eq!(fail(&mut run, 6, "Closed"), ["end Soon MRN_STORY: Closed, Suspect, Timeout: as it is"]);
+
+    let mut run = Run::up();
+    for id in 2..20 {
+        assert!(fail(&mut run, id, "ClosedRecover").iter().all(|told| told.starts_with("down")), "{id}");
+    }
+
+    let mut run = Run::new(&[Ric::Story]);
+    run.receive(&json!([login(&good())]));
+    let told = run.pass_lively(Duration::from_mins(5));
+    assert_eq!(told.last().unwrap(), "end Soon MRN_STORY: no answer within 15 seconds");
+}
