@@ -142,6 +142,9 @@ pub enum Loss {
     /// Time is up, and the first part never came.
     #[error("its first part didn't come in {} seconds", PATIENCE.as_secs())]
     Orphan,
+    /// Nothing more comes.
+    #[error("the connection ended before the rest came")]
+    Abandoned,
     /// Others needed the room.
     #[error("too many others are incomplete")]
     Evicted,
@@ -180,6 +183,7 @@ impl Assembler {
     pub fn add(&mut self, part: &Part<'_>, now: Instant) -> Outcome<'_> {
         let (number, total) = match self.decode(part) {
             Ok(read) => read,
+            Err(Refused::Base64) if is_single(part) => return Outcome::Corrupt(Corrupt::Base64),
             Err(refused) => return Outcome::Refused(refused),
         };
         if number == 1 && total == Some(self.decoded.len()) {
@@ -196,7 +200,12 @@ impl Assembler {
         self.open.expire(now);
     }
 
-    /// The next item that was given up, by [`expire`](Self::expire) or for want of room.
+    /// Gives up all items that are waited for, which [`lost`](Self::lost) then tells: nothing more comes.
+    pub fn abandon(&mut self) {
+        self.open.abandon();
+    }
+
+    /// The next item that was given up, by [`expire`](Self::expire), by [`abandon`](Self::abandon) or for want of room.
     pub fn lost(&mut self) -> Option<Lost> {
         self.open.lost()
     }
@@ -236,14 +245,17 @@ impl Assembler {
     fn single(&mut self, part: &Part<'_>, now: Instant) -> Outcome<'_> {
         // Parts of it that wait are of another cut: nothing is lost with them.
         self.open.finish(part, now);
-        self.inflate()
+        match self.gunzip.inflate(&self.decoded) {
+            Ok(json) => Outcome::Whole(json),
+            Err(corrupt) => Outcome::Corrupt(corrupt),
+        }
     }
 
     fn one_of_several(&mut self, part: &Part<'_>, number: u32, total: Option<usize>, now: Instant) -> Outcome<'_> {
         match self.open.add(part, number, total, &self.decoded, now) {
             Added::Whole(bytes) => {
                 self.decoded = bytes;
-                self.inflate()
+                self.assembled(part, now)
             }
             Added::Waiting => Outcome::Waiting,
             Added::Repeated => Outcome::Repeated,
@@ -252,12 +264,20 @@ impl Assembler {
         }
     }
 
-    fn inflate(&mut self) -> Outcome<'_> {
+    fn assembled(&mut self, part: &Part<'_>, now: Instant) -> Outcome<'_> {
         match self.gunzip.inflate(&self.decoded) {
             Ok(json) => Outcome::Whole(json),
+            // Another copy was whole.
+            Err(_) if self.open.give_up(part, now) => Outcome::Late,
             Err(corrupt) => Outcome::Corrupt(corrupt),
         }
     }
+}
+
+/// Whether a first part that can't be decoded is as long as its whole item.
+fn is_single(part: &Part<'_>) -> bool {
+    let longest = part.fragment.len() / 4 * 3 + 3;
+    part.number == Some(1) && within(part.total).is_some_and(|total| longest >= total as usize)
 }
 
 fn within(number: Option<u64>) -> Option<u32> {

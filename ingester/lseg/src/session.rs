@@ -69,6 +69,8 @@ pub struct Session {
     max_message: usize,
     standing: Standing,
     suspect: bool,
+    /// Goodbye is said: what is still under way is taken, and nothing else is done.
+    leaving: bool,
     over: bool,
 }
 
@@ -97,6 +99,7 @@ impl Session {
             max_message: usize::MAX,
             standing: Standing::Starting,
             suspect: false,
+            leaving: false,
             over: false,
             options,
         };
@@ -124,7 +127,7 @@ impl Session {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Instant, out: &mut Vec<Output>) {
-        if self.over {
+        if self.over || self.leaving {
             return;
         }
         match self.pulse.beat(now) {
@@ -143,7 +146,7 @@ impl Session {
 
     /// When to call [`tick`](Self::tick) next, at the latest.
     pub fn wakeup(&self) -> Option<Instant> {
-        if self.over {
+        if self.over || self.leaving {
             return None;
         }
         let due = [self.login.deadline(), self.streams.deadline(), self.assembler.deadline()];
@@ -152,7 +155,7 @@ impl Session {
 
     /// A new token of version 1 logins, before the old one ends: there is no answer to it.
     pub fn renew(&mut self, token: String, out: &mut Vec<Output>) {
-        if self.over {
+        if self.over || self.leaving {
             return;
         }
         if let Identity::Token(old) = std::mem::replace(&mut self.options.identity, Identity::Token(token)) {
@@ -161,16 +164,22 @@ impl Session {
         self.send(request::login(&self.options, true), out);
     }
 
-    /// Says goodbye: closes items and login.
+    /// Says goodbye: closes items and login. Items that are still under way are taken; nothing else is answered.
     pub fn close(&mut self, out: &mut Vec<Output>) {
-        if self.over {
+        if self.over || self.leaving {
             return;
         }
         for id in self.streams.standing() {
             self.send(request::close(id), out);
         }
         self.send(request::LOGOUT.into(), out);
-        self.over = true;
+        self.leaving = true;
+    }
+
+    /// The connection has ended, in whatever way: tells what will stay incomplete because of it.
+    pub fn abandon(&mut self, out: &mut Vec<Output>) {
+        self.assembler.abandon();
+        self.tell_lost(out);
     }
 
     /// The parts that wait for others, for who wants to know how much memory they take.
@@ -181,6 +190,7 @@ impl Session {
     fn handle(&mut self, message: &Message<'_>, now: Instant, wall: Timestamp, out: &mut Vec<Output>) {
         match message.kind {
             Kind::Update => self.update(message, now, wall, out),
+            _ if self.leaving => {}
             Kind::Ping => self.send(request::PONG.into(), out),
             Kind::Pong => {}
             Kind::Refresh | Kind::Status => self.state(message, now, out),
@@ -222,6 +232,10 @@ impl Session {
             return;
         }
         self.assembler.expire(now);
+        self.tell_lost(out);
+    }
+
+    fn tell_lost(&mut self, out: &mut Vec<Output>) {
         while let Some(lost) = self.assembler.lost() {
             out.push(Output::Incomplete(lost.to_string()));
         }

@@ -136,7 +136,8 @@ async fn item_that_breaks_off_is_counted_and_the_next_is_whole() {
     }
     let expected = ["one", "three", "five"].map(|headline| format!("Example plc reports {headline}"));
     assert_eq!(rig.headlines(3).await, expected);
-    assert_eq!(rig.status.refused.get(), 1);
+    assert_eq!((rig.status.refused.get(), rig.status.incomplete.get()), (1, 1));
+    assert_eq!(rig.status.gaps.get(), 2, "both are lost");
     rig.stop().await;
 }
 

@@ -1,9 +1,20 @@
 //! Saying goodbye.
 
 use crate::rig::{Rig, Secret, cloud, cloud_of, deployed, quick, settings};
+use news::feeds::{Authentication, Lseg};
 use serde_json::json;
-use simulator::{End, Heard, Options, Simulator};
-use std::time::{Duration, Instant};
+use simulator::{Accounts, End, Heard, Options, Simulator};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+};
+use tokio_util::sync::CancellationToken;
+use url::Url;
 
 #[tokio::test]
 async fn items_login_and_socket_are_closed_in_this_order() {
@@ -43,4 +54,54 @@ async fn pause_ends_at_once() {
     let started = Instant::now();
     rig.stop().await;
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn token_service_that_does_not_answer_is_not_waited_for() {
+    let accounts = Accounts { v1_token_life: Duration::from_secs(1), ..Accounts::default() };
+    let simulator = Simulator::start(Options { accounts, ..Options::manual() }).await.unwrap();
+    let relay = Relay::to(&simulator.api_url()).await;
+    let secret = Secret::v1(&Accounts::default().password);
+    let settings =
+        Lseg { authentication: Authentication::V1, api: Some(relay.url.clone()), ..settings(&simulator) };
+    let rig = Rig::cloud(cloud_of(&simulator, settings, &secret, quick()));
+    simulator.until_subscribed(1).await.unwrap();
+    relay.silent.cancel();
+    relay.asked.notified().await;
+    // Its request alone would take five.
+    rig.stop().await;
+}
+
+/// Stands before a service until it falls silent.
+struct Relay {
+    url: String,
+    silent: CancellationToken,
+    /// Somebody waits for an answer that won't come.
+    asked: Arc<Notify>,
+}
+
+impl Relay {
+    async fn to(service: &str) -> Self {
+        let service = Url::parse(service).unwrap().socket_addrs(|| None).unwrap().remove(0);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (silent, asked) = (CancellationToken::new(), Arc::new(Notify::new()));
+        let relay = Self { url, silent: silent.clone(), asked: Arc::clone(&asked) };
+        tokio::spawn(async move {
+            let mut waiting = vec![];
+            while let Ok((mut client, _)) = listener.accept().await {
+                if silent.is_cancelled() {
+                    asked.notify_one();
+                    waiting.push(client);
+                    continue;
+                }
+                let silent = silent.clone();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(service).await.unwrap();
+                    silent.run_until_cancelled(copy_bidirectional(&mut client, &mut server)).await
+                });
+            }
+        });
+        relay
+    }
 }

@@ -93,10 +93,24 @@ impl Assemblies {
         }
     }
 
+    /// The item has all its bytes, and they are wrong: a later copy of it is not to spare. Says whether this one was.
+    pub(super) fn give_up(&mut self, part: &Part<'_>, now: Instant) -> bool {
+        let Some(id) = self.find(part) else { return false };
+        self.settle(id, Phase::GivenUp, now);
+        self.by_age.last_key_value().is_some_and(|(_, assembly)| assembly.spare)
+    }
+
     /// Forgets those whose time is up.
     pub(super) fn expire(&mut self, now: Instant) {
         while self.deadline().is_some_and(|deadline| now >= deadline) {
             self.forget_oldest(Parts::expired);
+        }
+    }
+
+    /// Forgets all.
+    pub(super) fn abandon(&mut self) {
+        while self.len() > 0 {
+            self.forget_oldest(|_| Loss::Abandoned);
         }
     }
 

@@ -19,6 +19,9 @@ pub(super) struct Gunzip {
 /// What is in the parts is no item. Kinds of RFC 1952.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Corrupt {
+    /// Its only part is no base64.
+    #[error("is no base64")]
+    Base64,
     /// No gzip, or one that ends in its header.
     #[error("is no gzip")]
     Header,

@@ -39,22 +39,22 @@ impl Session {
             Outcome::Whole(json) => Some(read(ric, json, &self.options.source, wall)),
             Outcome::Waiting | Outcome::Repeated | Outcome::Late => None,
             Outcome::Lost(lost) => Some(Output::Incomplete(lost.to_string())),
-            Outcome::Corrupt(corrupt) => Some(Output::Refused(format!("{} item {corrupt}", ric.name()))),
+            Outcome::Corrupt(corrupt) => Some(Output::Unreadable(format!("{} item {corrupt}", ric.name()))),
             Outcome::Refused(refused) => Some(Output::Refused(format!("{}: {refused}", ric.name()))),
         });
     }
 }
 
 fn read(ric: Ric, json: &[u8], source: &str, wall: Timestamp) -> Output {
-    let refused = |why: String| Output::Refused(format!("{} item {why}", ric.name()));
+    let unreadable = |why: String| Output::Unreadable(format!("{} item {why}", ric.name()));
     match ric {
         Ric::Story => match story::read(json, source, wall) {
             Ok(item) => Output::Item(Box::new(item)),
-            Err(error) => refused(error.to_string()),
+            Err(error) => unreadable(error.to_string()),
         },
         Ric::Scores => match analytics::read(json, source, wall) {
             Ok(scores) => Output::Scores(Box::new(scores)),
-            Err(error) => refused(error.to_string()),
+            Err(error) => unreadable(error.to_string()),
         },
     }
 }

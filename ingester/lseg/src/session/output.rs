@@ -66,7 +66,7 @@ pub enum Output {
     Item(Box<NewsItem>),
     /// LSEG's scores of an item.
     Scores(Box<Analytics>),
-    /// Logged in, and every RIC's stream is open: news can come.
+    /// Logged in, and the streams that the feed can't do without are open: news can come.
     Up,
     /// News can't come for now, although the connection stands: why. `Up` follows.
     Down(String),
@@ -78,9 +78,11 @@ pub enum Output {
     Gap(String),
     /// An item stays incomplete: why. It is to be counted as a gap as well; no [`Gap`](Self::Gap) is told for it.
     Incomplete(String),
+    /// An item came that can't be read: why, without its content. It is to be counted as refused and as a gap.
+    Unreadable(String),
     /// A message that is no item: why, without its content.
     Refused(String),
-    /// The connection is of no use any more; nothing else follows.
+    /// The connection is of no use any more; nothing else follows but what is [abandoned](crate::Session::abandon).
     End(End),
 }
 
@@ -97,6 +99,7 @@ impl fmt::Debug for Output {
             Self::Fragment => f.write_str("Fragment"),
             Self::Gap(why) => f.debug_tuple("Gap").field(why).finish(),
             Self::Incomplete(why) => f.debug_tuple("Incomplete").field(why).finish(),
+            Self::Unreadable(why) => f.debug_tuple("Unreadable").field(why).finish(),
             Self::Refused(why) => f.debug_tuple("Refused").field(why).finish(),
             Self::End(end) => f.debug_tuple("End").field(end).finish(),
         }

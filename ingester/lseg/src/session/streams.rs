@@ -20,6 +20,9 @@ const HEALTHY: Duration = Duration::from_mins(1);
 /// After how long a refused RIC is asked for again, while another is open.
 const LATE: Duration = Duration::from_mins(15);
 
+/// After how many failures in a row another connection is better, unless the server says that the stream comes back.
+const PATIENCE: u32 = 5;
+
 /// The streams of the RICs.
 #[derive(Debug)]
 pub(super) struct Streams {
@@ -43,6 +46,8 @@ struct Stream {
     suspect: bool,
     /// How often it failed since it last stood long enough.
     failures: u32,
+    /// How often in a row without a word that it comes back.
+    hopeless: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +79,7 @@ impl Streams {
             phase: Phase::Idle,
             suspect: false,
             failures: 0,
+            hopeless: 0,
         };
         Self {
             all: rics.iter().map(stream).collect(),
@@ -98,10 +104,12 @@ impl Streams {
         self.all.iter().any(|stream| stream.suspect)
     }
 
-    /// Whether all are open but those that the server won't have.
+    /// Whether all are open that the feed can't do without.
     pub(super) fn all_open(&self) -> bool {
-        let open = |stream: &Stream| matches!(stream.phase, Phase::Open { .. } | Phase::Refused { .. });
-        !self.all.is_empty() && self.all.iter().all(open)
+        let open = |(index, stream): (usize, &Stream)| {
+            matches!(stream.phase, Phase::Open { .. }) || self.can_do_without(index)
+        };
+        !self.all.is_empty() && self.all.iter().enumerate().all(open)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -160,8 +168,10 @@ impl Stream {
     }
 
     fn failed(&mut self, now: Instant) -> u32 {
-        let stood = matches!(self.phase, Phase::Open { since } if now.saturating_duration_since(since) >= HEALTHY);
-        let failures = if stood { 0 } else { self.failures };
+        if matches!(self.phase, Phase::Open { since } if now.saturating_duration_since(since) >= HEALTHY) {
+            (self.failures, self.hopeless) = (0, 0);
+        }
+        let failures = self.failures;
         self.failures = failures.saturating_add(1);
         self.suspect = false;
         failures
@@ -209,6 +219,7 @@ impl Session {
                     stream.opened(now);
                 }
             }
+            state::Item::Again if state.stream == state::Stream::ClosedRecover => self.recover(index, why, now, out),
             state::Item::Again => self.wait(index, why, now, out),
             state::Item::Redirected => {
                 stream.rename(&message.key());
@@ -285,12 +296,33 @@ impl Session {
         }
     }
 
-    /// It ended, and will be asked for again.
+    /// It ended, and will be asked for again; on another connection, if that was often in vain.
     fn wait(&mut self, index: usize, why: String, now: Instant, out: &mut Vec<Output>) {
-        let failures = self.streams.all[index].failed(now);
+        let stream = &mut self.streams.all[index];
+        let failures = stream.failed(now);
+        stream.hopeless = stream.hopeless.saturating_add(1);
+        if stream.hopeless >= PATIENCE && !self.streams.can_do_without(index) {
+            return self.end(why, Again::Soon, out);
+        }
+        self.pause(index, failures, why, now, out);
+    }
+
+    /// It ended, and comes back here by the server's own word.
+    fn recover(&mut self, index: usize, why: String, now: Instant, out: &mut Vec<Output>) {
+        let stream = &mut self.streams.all[index];
+        let failures = stream.failed(now);
+        stream.hopeless = 0;
+        self.pause(index, failures, why, now, out);
+    }
+
+    fn pause(&mut self, index: usize, failures: u32, why: String, now: Instant, out: &mut Vec<Output>) {
         let until = now + self.streams.pause(failures);
         self.streams.all[index].phase = Phase::Waiting { until };
-        self.down(why, out);
+        if self.streams.can_do_without(index) {
+            out.push(Output::Refused(why));
+        } else {
+            self.down(why, out);
+        }
     }
 
     /// The server won't have it.

@@ -270,3 +270,18 @@ fn parts_of_a_single_byte_count_with_what_they_cost() {
     }
     assert!(assembler.held() > 10_000 * 50, "{}", assembler.held());
 }
+
+#[test]
+fn copy_of_an_item_that_was_corrupt_is_not_to_spare() {
+    let (mut assembler, now) = (Assembler::default(), Instant::now());
+    let parts = [Wire::new("a", 1, Some(8), b"no g"), Wire::new("a", 2, None, b"zip!")];
+    assert_eq!(outcomes(&mut assembler, &parts, now), ["waiting", "corrupt is no gzip"]);
+    assert_eq!(outcomes(&mut assembler, &parts[..1], now), ["waiting"]);
+    assembler.expire(now + PATIENCE);
+    assert!(assembler.lost().is_some(), "the second copy was the last hope");
+
+    let whole = cut("b", b"content", 20);
+    assert_eq!(outcomes(&mut assembler, &whole, now).last().unwrap(), "whole content");
+    let parts = [Wire::new("b", 1, Some(8), b"no g"), Wire::new("b", 2, None, b"zip!")];
+    assert_eq!(outcomes(&mut assembler, &parts, now), ["waiting", "late"], "nothing is lost with it");
+}

@@ -89,6 +89,7 @@ fn told(out: &[Output]) -> Vec<String> {
         Output::Fragment => "fragment".into(),
         Output::Gap(why) => format!("gap {why}"),
         Output::Incomplete(why) => format!("incomplete {why}"),
+        Output::Unreadable(why) => format!("unreadable {why}"),
         Output::Refused(why) => format!("refused {why}"),
         Output::End(end) => format!("end {:?} {}", end.again, end.why),
     };
@@ -230,8 +231,8 @@ fn several_rics_are_asked_for_at_once_and_the_end_of_the_request_is_its_success(
     let told = run.receive(&json!([login(&good())]));
     assert_eq!(told, [r#"send {"ID":2,"Domain":"NewsTextAnalytics","Key":{"Name":["MRN_STORY","MRN_TRNA"]}}"#]);
     assert_eq!(run.receive(&json!([status(2, &state("Closed", "Ok", "None"))])), [""; 0]);
-    assert_eq!(run.receive(&json!([refresh(3, &good())])), [""; 0]);
-    assert_eq!(run.receive(&json!([refresh(4, &good())])), ["up"]);
+    assert_eq!(run.receive(&json!([refresh(4, &good())])), [""; 0], "the stories are what matters");
+    assert_eq!(run.receive(&json!([refresh(3, &good())])), ["up"]);
     let scores = json!({"id": "tr:a", "newsItem": {"sourceId": "a"}});
     let both = [updates(3, "a", &story("a"), 9999), updates(4, "tr:a", &scores, 9999)].concat();
     assert_eq!(run.receive(&json!(both)), ["fragment", "item a", "fragment", "scores a"]);
@@ -337,9 +338,9 @@ fn refused_stories_are_the_end_and_refused_scores_are_not() {
 
     let mut run = Run::new(&[Ric::Story, Ric::Scores]);
     run.receive(&json!([login(&good())]));
-    run.receive(&json!([refresh(3, &good())]));
+    assert_eq!(run.receive(&json!([refresh(3, &good())])), ["up"]);
     let told = run.receive(&json!([status(4, &refusal)]));
-    assert_eq!(told, ["refused MRN_TRNA: Closed, Suspect, NotEntitled: as it is", "up"]);
+    assert_eq!(told, ["refused MRN_TRNA: Closed, Suspect, NotEntitled: as it is"]);
     let told = run.pass_lively(Duration::from_secs(15 * 60 - 1));
     assert!(told.iter().all(|told| told.contains("Ping")), "{told:?}");
     assert_eq!(
@@ -450,6 +451,15 @@ fn goodbye_ends_the_items_and_then_the_login() {
 }
 
 #[test]
+fn item_that_was_under_way_at_the_goodbye_is_taken() {
+    let mut run = Run::up();
+    run.session.close(&mut vec![]);
+    let late = [updates(2, "a", &story("a"), 9999), vec![status(2, &state("Closed", "Ok", "None"))]].concat();
+    assert_eq!(run.receive(&json!(late)), ["fragment", "item a"], "the end that was asked for is no news");
+    assert_eq!(run.session.wakeup(), None);
+}
+
+#[test]
 fn updates_of_several_streams_and_of_none_are_understood() {
     let mut run = Run::up();
     let mut message = updates(2, "a", &story("a"), 9999).remove(0);
@@ -478,14 +488,20 @@ fn refused_message_leaves_its_neighbours_as_they_are() {
 }
 
 #[test]
-fn items_that_are_none_are_refused_without_their_content() {
+fn items_that_cannot_be_read_are_told_without_their_content() {
     let mut run = Run::up();
     let mut story = story("a");
     story.as_object_mut().unwrap().remove("versionCreated");
     let told = run.receive(&json!(updates(2, "a", &story, 9999)));
-    assert_eq!(told, ["fragment", "refused MRN_STORY item is no story: versionCreated is missing"]);
+    assert_eq!(told, ["fragment", "unreadable MRN_STORY item is no story: versionCreated is missing"]);
     let told = run.receive(&json!([update(2, "a", 1, 6, b"secret")]));
-    assert_eq!(told, ["fragment", "refused MRN_STORY item is no gzip"]);
+    assert_eq!(told, ["fragment", "unreadable MRN_STORY item is no gzip"]);
+    let mut garbled = update(2, "a", 1, 6, b"secret");
+    garbled["Fields"]["FRAGMENT"] = json!("c2Vj!mV0");
+    assert_eq!(run.receive(&json!([garbled])), ["fragment", "unreadable MRN_STORY item is no base64"]);
+    garbled["Fields"]["TOT_SIZE"] = json!(20);
+    let told = run.receive(&json!([garbled]));
+    assert_eq!(told, ["fragment", "refused MRN_STORY: FRAGMENT is no base64"], "others of its parts come");
     let mut empty = update(2, "a", 1, 6, b"secret");
     empty["Fields"]["FRAGMENT"] = json!(null);
     assert_eq!(run.receive(&json!([empty])), ["refused MRN_STORY: an update without a FRAGMENT"]);
@@ -501,4 +517,60 @@ fn item_that_stays_incomplete_is_told_after_a_minute() {
     let told = run.pass_lively(Duration::from_mins(1));
     let told: Vec<_> = told.into_iter().filter(|told| !told.contains("Ping")).collect();
     assert!(told.len() == 1 && told[0].starts_with("incomplete MRN_STORY item \"a\""), "{told:?}");
+}
+
+#[test]
+fn item_that_a_disconnect_cuts_in_half_is_told_once() {
+    let mut run = Run::up();
+    let mut parts = updates(2, "a", &story("a"), 100);
+    parts.pop();
+    run.receive(&json!(parts));
+    run.receive(&json!(updates(2, "b", &story("b"), 100)));
+    run.receive(&json!([status(1, &state("Closed", "Suspect", "None"))]));
+    let mut out = vec![];
+    run.session.abandon(&mut out);
+    run.session.abandon(&mut out);
+    let lost = "incomplete MRN_STORY item \"a\" is incomplete: the connection ended before the rest came";
+    assert_eq!(told(&out), [lost], "the whole one isn't lost");
+}
+
+#[test]
+fn trouble_with_the_scores_is_none_of_the_stories() {
+    let mut run = Run::new(&[Ric::Story, Ric::Scores]);
+    run.receive(&json!([login(&good())]));
+    assert_eq!(run.receive(&json!([refresh(3, &good())])), ["up"]);
+    run.receive(&json!([refresh(4, &good())]));
+    let told = run.receive(&json!([status(4, &state("ClosedRecover", "Suspect", "None"))]));
+    assert_eq!(told, ["refused MRN_TRNA: ClosedRecover, Suspect, None: as it is"]);
+    let again = run.pass_lively(Duration::from_secs(1));
+    assert_eq!(again, [r#"send {"ID":5,"Domain":"NewsTextAnalytics","Key":{"Name":"MRN_TRNA"}}"#]);
+}
+
+#[test]
+fn stories_that_end_five_times_are_sought_on_another_connection() {
+    let fail = |run: &mut Run, id: i64, stream: &str| {
+        let told = run.receive(&json!([status(id, &state(stream, "Suspect", "Timeout"))]));
+        while told.iter().all(|told| told.starts_with("down")) {
+            if run.pass_lively(Duration::from_millis(100)).iter().any(|told| told.contains("MRN_STORY")) {
+                run.receive(&json!([refresh(id + 1, &good())]));
+                break;
+            }
+        }
+        told
+    };
+    let mut run = Run::up();
+    for id in 2..6 {
+        assert!(fail(&mut run, id, "Closed").iter().all(|told| told.starts_with("down")), "{id}");
+    }
+    assert_eq!(fail(&mut run, 6, "Closed"), ["end Soon MRN_STORY: Closed, Suspect, Timeout: as it is"]);
+
+    let mut run = Run::up();
+    for id in 2..20 {
+        assert!(fail(&mut run, id, "ClosedRecover").iter().all(|told| told.starts_with("down")), "{id}");
+    }
+
+    let mut run = Run::new(&[Ric::Story]);
+    run.receive(&json!([login(&good())]));
+    let told = run.pass_lively(Duration::from_mins(5));
+    assert_eq!(told.last().unwrap(), "end Soon MRN_STORY: no answer within 15 seconds");
 }

@@ -184,7 +184,11 @@ impl<'a> Connection<'a> {
                 Output::Down(why) => self.pauses(&why),
                 Output::Suspect(suspect) => self.suspect(suspect),
                 Output::End(end) => self.end(&end.why, end.again, true),
-                Output::Fragment | Output::Gap(_) | Output::Incomplete(_) | Output::Refused(_) => self.count(&output),
+                Output::Fragment
+                | Output::Gap(_)
+                | Output::Incomplete(_)
+                | Output::Unreadable(_)
+                | Output::Refused(_) => self.count(&output),
             }
         }
     }
@@ -223,7 +227,10 @@ impl<'a> Connection<'a> {
                 feed.gaps.inc();
                 tracing::debug!(feed = feed.name, connection = slot, why, "An item stays incomplete.");
             }
-            Output::Refused(why) => {
+            Output::Unreadable(why) | Output::Refused(why) => {
+                if let Output::Unreadable(_) = output {
+                    feed.gaps.inc();
+                }
                 feed.refused.inc();
                 self.refused += 1;
                 // A server that has gone mad sends thousands; a few say as much.
@@ -246,6 +253,8 @@ impl<'a> Connection<'a> {
     }
 
     fn ended(mut self) -> Over {
+        self.session.abandon(&mut self.outputs);
+        self.settle();
         self.end("the connection ended", Again::Soon, false);
         let over = self.over.expect("it was set a line above");
         let stopped = self.around.stop.is_cancelled();

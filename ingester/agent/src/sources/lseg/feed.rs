@@ -4,7 +4,7 @@ use super::{
     Timings,
     board::Board,
     connect::{ConnectError, Socket},
-    connection::{Connection, Scores, Surroundings},
+    connection::{Connection, Over, Scores, Surroundings},
     denied::Denied,
     discovery::Discovery,
     rotation::Rotation,
@@ -261,14 +261,19 @@ impl Connecting<'_> {
         let works = || self.feed.rotation.with(|rotation| rotation.works(self.slot));
         let renewals = pass.as_ref().and_then(|pass| pass.renewals.clone());
         let over = Connection::new(socket, options, around).run(renewals, works).await;
+        // The tokens are locked while one is asked for: who stops doesn't wait for that.
+        let next = self.stop.run_until_cancelled(self.next(&over, pass.as_ref())).await;
+        Outcome { why: over.why, healthy: over.healthy, next: next.unwrap_or(Next::Soon) }
+    }
+
+    async fn next(&self, over: &Over, pass: Option<&Pass>) -> Next {
         // Who doesn't get in with an old token may with a new one; who was thrown out would not.
-        let another_token = over.said && !self.stop.is_cancelled() && self.doubt(token).await;
-        let may_get_in = another_token && !over.worked || self.threw_itself_out(pass.as_ref()).await;
-        let next = match over.again {
+        let another_token = over.said && self.doubt(pass.map(|pass| &pass.token)).await;
+        let may_get_in = another_token && !over.worked || self.threw_itself_out(pass).await;
+        match over.again {
             Again::Late if !may_get_in => Next::Late,
             Again::Soon | Again::Late => Next::Soon,
-        };
-        Outcome { why: over.why, healthy: over.healthy, next }
+        }
     }
 
     async fn threw_itself_out(&self, pass: Option<&Pass>) -> bool {
