@@ -153,16 +153,20 @@ impl Disk {
         }
         let reads = self.reads(batches);
         let mut job = Job { reads, ..Job::default() };
-        if self.write_at.is_none_or(|at| at <= now) {
+        let may_write = self.write_at.is_none_or(|at| at <= now);
+        if may_write {
             job.tries_writing = self.write_at.take().is_some();
             self.append(&mut job, batches, incoming, now);
             self.add_refusals(&mut job);
         }
-        let removal_due =
+        let many_or_old =
             self.removals.len() >= FLUSH_AT || self.removals_since.is_some_and(|since| since + FLUSH <= now);
-        if removal_due || !job.is_empty() {
-            job.change.remove = std::mem::take(&mut self.removals);
-            self.removals_since = None;
+        if (may_write && many_or_old) || !job.is_empty() {
+            // While nothing can be written they would keep the job from reading.
+            if may_write {
+                job.change.remove = std::mem::take(&mut self.removals);
+                self.removals_since = None;
+            }
             self.start(job);
         } else if self.is_worth_shrinking() {
             self.grown = 0;
@@ -203,7 +207,7 @@ impl Disk {
         }
         match (done.changed, &done.failure) {
             (Some(contents), _) => self.written(contents, &writing, batches, incoming),
-            (None, Some(_)) => self.not_written(done.removals, &writing, batches, now),
+            (None, Some(failure)) => self.not_written(failure.step, done.removals, &writing, batches, now),
             (None, None) => (),
         }
         let has_read = done.page.is_some();
@@ -286,10 +290,13 @@ impl Disk {
     }
 
     fn failed(&mut self, failure: Failure, now: Instant) {
-        if failure.step != Step::Change {
+        if failure.step == Step::Change {
+            // Writing pauses for itself, and what can be read is read meanwhile.
+            self.open_at = None;
+        } else {
             self.unreadable_since.get_or_insert(now);
+            self.open_at = Some(now + self.backoff.next_pause());
         }
-        self.open_at = Some(now + self.backoff.next_pause());
         self.trouble = Some(failure.text);
     }
 

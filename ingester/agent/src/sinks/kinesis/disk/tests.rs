@@ -236,6 +236,30 @@ async fn full_disk_is_read_and_emptied_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn disk_that_takes_nothing_is_read_all_the_same() {
+    let mut desk = Desk::open(LIMITS).await;
+    for name in 0..50 {
+        desk.offer("t", name);
+    }
+    desk.pass(second()).await;
+    assert_eq!(desk.disk.unread, 40);
+    desk.faulty.unwritable(true);
+    for name in 50..60 {
+        desk.offer("t", name);
+    }
+    for _ in 0..600 {
+        desk.accept();
+        desk.pass(Duration::from_millis(100)).await;
+    }
+    assert_eq!(desk.stored["t"], (0..60).collect::<Vec<_>>());
+    assert_eq!((desk.disk.contents.records, desk.repeats), (50, 0), "none could be taken off");
+    assert!(desk.disk.trouble().is_some());
+    desk.faulty.unwritable(false);
+    desk.drain().await;
+    assert_eq!((desk.disk.trouble(), desk.repeats), (None, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn news_waits_ten_seconds_for_a_disk_that_has_older_news_and_no_longer() {
     let mut desk = Desk::open(LIMITS).await;
     for name in 0..50 {
@@ -346,6 +370,8 @@ enum Step {
     Fail,
     /// The disk is full for one job.
     Full,
+    /// The disk takes nothing for one job.
+    Unwritable,
     /// Nothing works for one job.
     Broken,
     /// The process is killed between two jobs, or while one is under way.
@@ -359,6 +385,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Accept),
         1 => Just(Step::Fail),
         1 => Just(Step::Full),
+        1 => Just(Step::Unwritable),
         1 => Just(Step::Broken),
         1 => any::<bool>().prop_map(Step::Kill),
     ]
@@ -383,15 +410,17 @@ impl Desk {
                 self.accept();
             }
             Step::Fail => self.fail(),
-            Step::Full | Step::Broken => {
+            Step::Full | Step::Unwritable | Step::Broken => {
                 self.finish_job().await;
                 match step {
                     Step::Full => self.faulty.full(true),
+                    Step::Unwritable => self.faulty.unwritable(true),
                     _ => self.faulty.broken(true),
                 }
                 self.advance();
                 self.finish_job().await;
                 self.faulty.full(false);
+                self.faulty.unwritable(false);
                 self.faulty.broken(false);
             }
             Step::Kill(in_a_job) => {
