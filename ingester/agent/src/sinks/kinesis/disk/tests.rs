@@ -260,6 +260,22 @@ async fn disk_that_takes_nothing_is_read_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_could_not_be_taken_off_the_disk_is_not_read_from_it() {
+    let mut desk = Desk::open(LIMITS).await;
+    for name in 0..50 {
+        desk.offer("t", name);
+    }
+    desk.pass(second()).await;
+    // As after a failure that left it there all the same.
+    desk.disk.removals.push(desk.disk.next_number - 1);
+    desk.disk.write_at = Some(Instant::now() + Duration::from_hours(1));
+    while desk.accept() {
+        desk.pass(Duration::from_millis(100)).await;
+    }
+    assert_eq!(desk.stored["t"], (0..49).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn news_waits_ten_seconds_for_a_disk_that_has_older_news_and_no_longer() {
     let mut desk = Desk::open(LIMITS).await;
     for name in 0..50 {
@@ -326,6 +342,18 @@ async fn at_the_end_all_goes_to_the_disk_and_what_it_does_not_take_is_lost() {
         desk.drain().await;
         assert_eq!(desk.all_stored().len(), 60 - lost);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn disk_that_hangs_at_the_end_is_given_five_seconds_and_what_it_has_not_is_counted() {
+    let mut desk = Desk::open(LIMITS).await;
+    for name in 0..60 {
+        desk.offer("t", name);
+    }
+    desk.disk.job = Some(tokio::spawn(std::future::pending()));
+    let began = Instant::now();
+    assert_eq!(desk.disk.finish(&mut desk.batches, &mut desk.incoming).await, 60);
+    assert_eq!(began.elapsed().as_secs(), 5);
 }
 
 #[tokio::test(start_paused = true)]
