@@ -93,7 +93,7 @@ impl Kinesis {
     }
 
     /// The most that a request holds, bytes; 5 MiB by default, and 10 MiB is what Kinesis takes (Kinesis API,
-    /// PutRecords).
+    /// PutRecords). Requests are smaller for a while when they have no answer in time, but not below 64 KiB.
     pub fn request_bytes(mut self, bytes: usize) -> Self {
         self.settings.batches.bytes = bytes;
         self
@@ -112,7 +112,7 @@ impl Kinesis {
         self
     }
 
-    /// How long a request may take with its answer before it is sent again; 5 s by default.
+    /// How long a request may take with its answer before it is sent again, in smaller requests; 5 s by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.settings.timeout = timeout;
         self

@@ -271,13 +271,32 @@ async fn slow_client_is_told_of_a_gap() {
     let script = async |_, mut peer: Peer<TcpStream>| {
         peer.welcome().await;
         peer.say(json!([{ "T": "error", "code": 403, "msg": "already authenticated" }])).await;
-        peer.say(json!([article(1, "Example plc lifts outlook"), { "T": "error", "code": 407, "msg": "slow client" }]))
-            .await;
+        peer.say(json!([
+            article(1, "Example plc lifts outlook"),
+            { "T": "error", "code": 407, "msg": "slow client" },
+            article(2, "Sample AG does too"),
+        ]))
+        .await;
         peer.wait().await;
     };
     played(script, SOON, async |live, _| {
-        live.item().await;
+        assert_eq!([live.item().await, live.item().await].map(|item| item.thread), ["alpaca:1", "alpaca:2"]);
         live.until("a gap", |feed| feed.gaps.get() >= 1 && feed.disconnects.get() >= 1).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn news_that_came_with_the_goodbye_is_taken() {
+    let script = async |_, mut peer: Peer<TcpStream>| {
+        peer.welcome().await;
+        peer.say(json!([{ "T": "error", "code": 407, "msg": "slow client" }])).await;
+        peer.say(json!([article(1, "Example plc lifts outlook")])).await;
+        peer.wait().await;
+    };
+    let tempo = Tempo { pauses: [Duration::from_hours(1); 2], ..SOON };
+    played(script, tempo, async |live, server| {
+        assert_eq!((live.item().await.thread.as_str(), server.connections()), ("alpaca:1", 1));
     })
     .await;
 }

@@ -16,6 +16,8 @@ use std::{error::Error, time::Duration};
 pub(super) enum Failure {
     /// It may well succeed after a pause: throttled, broken, or not to be reached.
     Passing(String),
+    /// There was no answer in time: it may have been too large for the line.
+    Late(String),
     /// Somebody has to do something first: there is no such stream, access is denied, its key is disabled.
     Standing(String),
     /// Something in it is wrong: all of it, or one of its records.
@@ -48,7 +50,7 @@ const INVALID: [&str; 4] =
 impl Failure {
     /// What happened.
     pub(super) fn text(&self) -> &str {
-        let (Self::Passing(text) | Self::Standing(text) | Self::Invalid(text)) = self;
+        let (Self::Passing(text) | Self::Late(text) | Self::Standing(text) | Self::Invalid(text)) = self;
         text
     }
 }
@@ -73,7 +75,7 @@ pub(super) async fn put(
     let request = client.put_records().set_records(Some(entries));
     let request = if stream.starts_with("arn:") { request.stream_arn(stream) } else { request.stream_name(stream) };
     let answer = tokio::time::timeout(timeout, request.send()).await;
-    let answer = answer.map_err(|_| Failure::Passing(format!("no answer within {timeout:?}")))?;
+    let answer = answer.map_err(|_| Failure::Late(format!("no answer within {timeout:?}")))?;
     let answers = answer.map_err(|error| failure(&error))?.records;
     if answers.len() != count {
         return Err(Failure::Passing(format!("{} answers to {count} records", answers.len())));
@@ -92,11 +94,20 @@ fn outcome(answer: &PutRecordsResultEntry) -> Outcome {
 fn failure(error: &SdkError<PutRecordsError, HttpResponse>) -> Failure {
     let status = error.raw_response().map_or(0, |response| response.status().as_u16());
     let Some(service) = error.as_service_error() else {
-        return Failure::Passing(chain(error));
+        return if is_late(error) { Failure::Late(chain(error)) } else { Failure::Passing(chain(error)) };
     };
     let code = service.code().unwrap_or("no code");
     let text = format!("{code} ({status}): {}", service.message().unwrap_or("no message"));
     judged(code, status, text)
+}
+
+/// The client has times of its own.
+fn is_late(error: &SdkError<PutRecordsError, HttpResponse>) -> bool {
+    match error {
+        SdkError::TimeoutError(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_timeout(),
+        _ => false,
+    }
 }
 
 fn judged(code: &str, status: u16, text: String) -> Failure {
@@ -125,6 +136,7 @@ fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_sdk_kinesis::error::ConnectorError;
 
     #[test]
     fn what_a_code_means_for_the_next_attempt() {
@@ -146,6 +158,18 @@ mod tests {
         ];
         for (code, status, expected) in cases {
             assert_eq!(judged(code, status, code.into()), expected(code.into()), "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn client_that_gives_up_waiting_is_late_and_one_that_finds_nobody_is_not() {
+        let error = |kind: fn(Box<dyn Error + Send + Sync>) -> ConnectorError| kind("invented".into());
+        for (error, late) in [
+            (SdkError::timeout_error("invented"), true),
+            (SdkError::dispatch_failure(error(ConnectorError::timeout)), true),
+            (SdkError::dispatch_failure(error(ConnectorError::io)), false),
+        ] {
+            assert_eq!(matches!(failure(&error), Failure::Late(_)), late, "{error:?}");
         }
     }
 

@@ -6,7 +6,8 @@
 //!
 //! A record that Kinesis fails alone goes again after a pause of its own. A request that fails as a whole pauses all,
 //! and then one request at a time tries whether Kinesis is back. A request that is refused as invalid is halved until
-//! it is known because of which record.
+//! it is known because of which record. A request that has no answer in time may be too large for the line: those after
+//! it are half as large, and twice as large again with each answer.
 
 mod pauses;
 #[cfg(test)]
@@ -25,6 +26,9 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
+
+/// Requests are not made smaller than this because of a slow line, bytes.
+const SMALLEST: usize = 64 << 10;
 
 /// What a request may be.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +84,8 @@ pub(super) struct Request {
     pub(super) resent: usize,
     /// It is a part of one that was refused, and stays as it is.
     trial: bool,
+    /// How many bytes it might have had.
+    allowed: usize,
     round: u64,
 }
 
@@ -87,6 +93,8 @@ pub(super) struct Request {
 #[derive(Debug)]
 pub(super) struct Batches {
     limits: Limits,
+    /// The most bytes of a request for now.
+    bytes: usize,
     window: Window,
     threads: HashMap<String, Lane>,
     lanes: Vec<Waiting>,
@@ -104,6 +112,7 @@ impl Batches {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            bytes: limits.bytes,
             window: Window::default(),
             threads: HashMap::new(),
             lanes: Vec::new(),
@@ -168,7 +177,7 @@ impl Batches {
         for lane in &lanes {
             self.lanes[*lane].sends += 1;
         }
-        Some(Request { lanes, arrivals, resent, trial, round: self.calls.round() })
+        Some(Request { lanes, arrivals, resent, trial, allowed: self.bytes, round: self.calls.round() })
     }
 
     /// When [`next`](Self::next) should be asked again if nothing else happens; `None` if there is no use in it.
@@ -187,6 +196,7 @@ impl Batches {
     pub(super) fn answered(&mut self, request: &Request, accepted: &[bool], now: Instant) -> Vec<Held> {
         self.in_flight -= 1;
         self.calls.answered();
+        self.bytes = self.bytes.saturating_mul(2).min(self.limits.bytes);
         let mut taken = Vec::with_capacity(request.lanes.len());
         let mut failed = Vec::new();
         for (lane, accepted) in request.lanes.iter().zip(accepted) {
@@ -213,6 +223,18 @@ impl Batches {
         } else {
             self.return_turns(&request.lanes);
         }
+    }
+
+    /// It had no answer in time: it [failed](Self::failed), and the next are smaller. Of those that were on their way
+    /// together one counts.
+    pub(super) fn late(&mut self, mut request: Request, now: Instant) {
+        let half = (request.allowed / 2).max(SMALLEST).min(self.limits.bytes);
+        self.bytes = self.bytes.min(half);
+        if request.trial && request.lanes.len() > 1 {
+            let right = request.lanes.split_off(request.lanes.len() / 2);
+            self.trials.push_front(right);
+        }
+        self.failed(request, Pace::Soon, now);
     }
 
     /// It was refused as invalid, which one record alone may be the reason of: the halves go for themselves.
@@ -305,7 +327,7 @@ impl Batches {
         let (mut lanes, mut bytes) = (Vec::new(), 0);
         while let Some(turn) = self.ready.front()
             && lanes.len() < self.limits.records
-            && (lanes.is_empty() || bytes + turn.size <= self.limits.bytes)
+            && (lanes.is_empty() || bytes + turn.size <= self.bytes)
         {
             bytes += turn.size;
             lanes.push(turn.lane);
@@ -316,7 +338,7 @@ impl Batches {
     }
 
     fn is_full(&self) -> bool {
-        self.ready.len() >= self.limits.records || self.ready_bytes >= self.limits.bytes
+        self.ready.len() >= self.limits.records || self.ready_bytes >= self.bytes
     }
 
     fn due(&self, turn: Turn) -> Instant {

@@ -103,8 +103,11 @@ impl Delivery {
             Ok(outcomes) => self.partly(&request, &outcomes, now),
             Err(Failure::Invalid(why)) => self.invalid(request, why, now),
             Err(failure) => {
-                let pace = if let Failure::Standing(_) = failure { Pace::Slow } else { Pace::Soon };
-                self.batches.failed(request, pace, now);
+                match failure {
+                    Failure::Standing(_) => self.batches.failed(request, Pace::Slow, now),
+                    Failure::Late(_) => self.batches.late(request, now),
+                    _ => self.batches.failed(request, Pace::Soon, now),
+                }
                 self.reports.stream(Some(failure.text()), now);
             }
         }

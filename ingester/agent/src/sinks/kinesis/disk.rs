@@ -33,8 +33,8 @@ const FLUSH_AT: usize = 2000;
 /// How long new records wait for a disk that fails and has older ones. Then they go before those.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The last job's time: the process is about to end, and somebody may be waiting to kill it.
-const LAST_JOB: Duration = Duration::from_secs(5);
+/// The time for all that is done at the end: somebody may be waiting to kill the process.
+const AT_THE_END: Duration = Duration::from_secs(5);
 
 /// A file that has grown by this much gives it back once it is empty.
 const GROWN: u64 = 8 << 20;
@@ -153,16 +153,20 @@ impl Disk {
         }
         let reads = self.reads(batches);
         let mut job = Job { reads, ..Job::default() };
-        if self.write_at.is_none_or(|at| at <= now) {
+        let may_write = self.write_at.is_none_or(|at| at <= now);
+        if may_write {
             job.tries_writing = self.write_at.take().is_some();
             self.append(&mut job, batches, incoming, now);
             self.add_refusals(&mut job);
         }
-        let removal_due =
+        let many_or_old =
             self.removals.len() >= FLUSH_AT || self.removals_since.is_some_and(|since| since + FLUSH <= now);
-        if removal_due || !job.is_empty() {
-            job.change.remove = std::mem::take(&mut self.removals);
-            self.removals_since = None;
+        if (may_write && many_or_old) || !job.is_empty() {
+            // While nothing can be written they would keep the job from reading.
+            if may_write {
+                job.change.remove = std::mem::take(&mut self.removals);
+                self.removals_since = None;
+            }
             self.start(job);
         } else if self.is_worth_shrinking() {
             self.grown = 0;
@@ -203,7 +207,7 @@ impl Disk {
         }
         match (done.changed, &done.failure) {
             (Some(contents), _) => self.written(contents, &writing, batches, incoming),
-            (None, Some(_)) => self.not_written(done.removals, &writing, batches, now),
+            (None, Some(failure)) => self.not_written(failure.step, done.removals, &writing, batches, now),
             (None, None) => (),
         }
         let has_read = done.page.is_some();
@@ -241,8 +245,15 @@ impl Disk {
         self.known && self.unread == 0 && self.writing.incoming == 0
     }
 
-    /// Writes all that is in memory alone, beyond any limit: the process ends. Says how many records are lost.
+    /// Writes all that is in memory alone, beyond any limit: the process ends. Says how many records are lost, within
+    /// five seconds.
     pub(super) async fn finish(&mut self, batches: &mut Batches, incoming: &mut VecDeque<Record>) -> usize {
+        // What hangs until then is lost as far as anybody knows.
+        let _ = tokio::time::timeout(AT_THE_END, self.write_all(batches, incoming)).await;
+        batches.window().count_not_on_disk() + incoming.len() + self.refusals.len()
+    }
+
+    async fn write_all(&mut self, batches: &mut Batches, incoming: &mut VecDeque<Record>) {
         self.last(batches, incoming).await;
         if self.spool.is_none() && self.job.is_none() {
             // Without it nobody knows which numbers are free.
@@ -258,14 +269,12 @@ impl Disk {
             self.start(job);
             self.last(batches, incoming).await;
         }
-        batches.window().count_not_on_disk() + incoming.len() + self.refusals.len()
     }
 
-    /// Waits for the job under way, if there is one, but not for ever.
+    /// Waits for the job under way, if there is one.
     async fn last(&mut self, batches: &mut Batches, incoming: &mut VecDeque<Record>) {
-        if self.job.is_some()
-            && let Ok(done) = tokio::time::timeout(LAST_JOB, self.done()).await
-        {
+        if self.job.is_some() {
+            let done = self.done().await;
             self.settle(done, batches, incoming, Instant::now());
         }
     }
@@ -286,10 +295,13 @@ impl Disk {
     }
 
     fn failed(&mut self, failure: Failure, now: Instant) {
-        if failure.step != Step::Change {
+        if failure.step == Step::Change {
+            // Writing pauses for itself, and what can be read is read meanwhile.
+            self.open_at = None;
+        } else {
             self.unreadable_since.get_or_insert(now);
+            self.open_at = Some(now + self.backoff.next_pause());
         }
-        self.open_at = Some(now + self.backoff.next_pause());
         self.trouble = Some(failure.text);
     }
 

@@ -95,14 +95,21 @@ impl Link {
     }
 
     /// Says goodbye, and waits a second for the server to do the same: the place for a connection is free at once then.
-    pub(super) async fn close(mut self) {
+    /// Gives what came before that.
+    pub(super) async fn close(mut self) -> Vec<Bytes> {
+        let mut frames = Vec::new();
         let goodbye = async {
             let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
             if self.0.close(Some(frame)).await.is_ok() {
-                while let Some(Ok(_)) = self.0.next().await {}
+                while let Some(Ok(message)) = self.0.next().await {
+                    if message.is_text() || message.is_binary() {
+                        frames.push(message.into_data());
+                    }
+                }
             }
         };
         let _ = timeout(FAREWELL, goodbye).await;
+        frames
     }
 }
 

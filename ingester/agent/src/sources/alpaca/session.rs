@@ -130,19 +130,31 @@ impl<'a> Session<'a> {
         let Some(link) = &mut self.link else { return Err(broken(&LinkError::Closed(String::new()))) };
         let frame = link.next().await.map_err(|error| broken(&error))?;
         self.status().heard();
+        let others = self.take(&frame);
+        let mut ended = Ok(());
+        for message in &others {
+            if let Message::Error { code, msg } = message {
+                // The first says why, and each is counted.
+                ended = ended.and(self.error(*code, msg, login));
+            }
+        }
+        ended.map(|()| others)
+    }
+
+    /// Passes the news of a frame on, all of them; the rest is given back.
+    fn take(&self, frame: &[u8]) -> Vec<Message> {
         let mut others = Vec::new();
-        for message in message::read(&frame) {
+        for message in message::read(frame) {
             match message {
                 Ok(Message::News(news)) => {
                     self.status().fragments.inc();
                     self.outbox.offer(news.item(&self.alpaca.settings.name));
                 }
-                Ok(Message::Error { code, msg }) => self.error(code, &msg, login)?,
                 Ok(other) => others.push(other),
                 Err(error) => self.refuse(&error),
             }
         }
-        Ok(others)
+        others
     }
 
     fn error(&self, code: u16, msg: &str, login: &Login) -> Result<(), Ended> {
@@ -157,7 +169,9 @@ impl<'a> Session<'a> {
 
     fn refuse(&self, error: &serde_json::Error) {
         self.status().refused.inc();
-        tracing::warn!(feed = self.status().name, %error, "A message is none of Alpaca's.");
+        // Its own words quote what the server sent.
+        let (category, column) = (error.classify(), error.column());
+        tracing::warn!(feed = self.status().name, ?category, column, "A message is none of Alpaca's.");
     }
 
     async fn say(&mut self, text: &serde_json::Value) -> Result<(), Ended> {
@@ -172,7 +186,7 @@ impl<'a> Session<'a> {
         sending.map_err(|_| self.slow("sending"))?.map_err(|error| broken(&error))
     }
 
-    /// Counts the connection as lost, or says goodbye.
+    /// Counts the connection as lost, or says goodbye. News that were on their way count.
     pub(super) async fn leave(&mut self, willingly: bool) {
         let was_connected = self.since.is_some();
         self.status().connected.set(0);
@@ -180,7 +194,9 @@ impl<'a> Session<'a> {
             self.status().disconnects.inc();
         }
         if let Some(link) = self.link.take() {
-            link.close().await;
+            for frame in link.close().await {
+                self.take(&frame);
+            }
         }
     }
 

@@ -104,11 +104,14 @@ impl Place {
     }
 }
 
-/// An address without what may be a secret: people put tokens into queries.
+/// An address without what may be a secret: people put tokens into queries, and servers want them as user names.
 pub(super) fn bare(address: &Url) -> String {
     let mut bare = address.clone();
     bare.set_query(None);
     bare.set_fragment(None);
+    // They fail where there can't be any.
+    let _ = bare.set_username("");
+    let _ = bare.set_password(None);
     bare.into()
 }
 
@@ -270,8 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn address_is_said_without_its_query() {
-        let address = Url::parse("https://news.example/feed?token=hunter2#top").unwrap();
-        assert_eq!(bare(&address), "https://news.example/feed");
+    fn address_is_said_without_its_query_and_its_user() {
+        for address in [
+            "https://news.example/feed?token=hunter2#top",
+            "https://hunter2@news.example/feed",
+            "https://reader:hunter2@news.example/feed",
+        ] {
+            assert_eq!(bare(&Url::parse(address).unwrap()), "https://news.example/feed", "{address}");
+        }
     }
 }

@@ -106,6 +106,47 @@ fn when_a_request_fails_all_wait_and_then_one_at_a_time_tries() {
 }
 
 #[test]
+fn requests_are_smaller_while_they_are_late_and_grow_again_with_each_answer() {
+    let mut now = Instant::now();
+    let size = 16 << 10;
+    let data = "x".repeat(size - 2);
+    let limits = Limits { records: 500, bytes: 512 << 10, in_flight: 2, linger: Duration::ZERO };
+    let mut batches = Batches::new(limits);
+    for number in 10..99 {
+        batches.push(record(&number.to_string(), &data), None, now);
+    }
+    let (first, second) = (batches.next(now).unwrap(), batches.next(now).unwrap());
+    assert_eq!((first.arrivals.len(), second.arrivals.len()), (32, 32));
+    batches.late(first, now);
+    batches.late(second, now);
+    for expected in [16, 8, 4, 4] {
+        now = later(now);
+        let request = batches.next(now).unwrap();
+        assert_eq!(request.arrivals.len(), expected);
+        batches.late(request, now);
+    }
+    now = later(now);
+    for expected in [4, 8, 16, 32, 29] {
+        let request = batches.next(now).unwrap();
+        assert_eq!(request.arrivals.len(), expected);
+        batches.answered(&request, &vec![true; expected], now);
+    }
+    assert!(batches.window().is_empty());
+}
+
+#[test]
+fn trial_that_is_late_goes_in_halves() {
+    let now = Instant::now();
+    let mut batches = batches([("a", "1"), ("b", "2"), ("c", "3"), ("d", "4")], now);
+    let (_, request) = next(&mut batches, now);
+    assert!(batches.invalid(request, now).is_none());
+    let (trial, request) = next(&mut batches, later(now));
+    assert_eq!(trial, ["1", "2"]);
+    batches.late(request, later(now));
+    assert_eq!(next(&mut batches, later(later(now))).0, ["1"]);
+}
+
+#[test]
 fn pauses_grow_with_each_round_of_failures_but_not_with_each_request_of_it() {
     let now = Instant::now();
     let threads: Vec<_> = (0..15).map(|thread| thread.to_string()).collect();

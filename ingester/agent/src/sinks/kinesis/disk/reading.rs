@@ -7,7 +7,7 @@ use super::{
     },
     Disk,
 };
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 use tokio::time::Instant;
 
 /// The most that one job reads.
@@ -46,8 +46,10 @@ impl Disk {
             tracing::error!(records = page.unreadable, "Records on disk are of an unknown form and stay there.");
         }
         self.unread = self.unread.saturating_sub(page.unreadable as u64);
+        // What is to be removed may be there still, and is in memory or with Kinesis.
+        let removed: HashSet<u64> = self.removals.iter().copied().filter(|number| *number >= self.next_read).collect();
         for (number, entry) in page.entries {
-            if self.handed.remove(&number) {
+            if self.handed.remove(&number) || removed.contains(&number) {
                 continue;
             }
             self.unread = self.unread.saturating_sub(1);

@@ -236,6 +236,46 @@ async fn full_disk_is_read_and_emptied_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn disk_that_takes_nothing_is_read_all_the_same() {
+    let mut desk = Desk::open(LIMITS).await;
+    for name in 0..50 {
+        desk.offer("t", name);
+    }
+    desk.pass(second()).await;
+    assert_eq!(desk.disk.unread, 40);
+    desk.faulty.unwritable(true);
+    for name in 50..60 {
+        desk.offer("t", name);
+    }
+    for _ in 0..600 {
+        desk.accept();
+        desk.pass(Duration::from_millis(100)).await;
+    }
+    assert_eq!(desk.stored["t"], (0..60).collect::<Vec<_>>());
+    assert_eq!((desk.disk.contents.records, desk.repeats), (50, 0), "none could be taken off");
+    assert!(desk.disk.trouble().is_some());
+    desk.faulty.unwritable(false);
+    desk.drain().await;
+    assert_eq!((desk.disk.trouble(), desk.repeats), (None, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_taken_off_the_disk_is_not_read_from_it() {
+    let mut desk = Desk::open(LIMITS).await;
+    for name in 0..50 {
+        desk.offer("t", name);
+    }
+    desk.pass(second()).await;
+    // As after a failure that left it there all the same.
+    desk.disk.removals.push(desk.disk.next_number - 1);
+    desk.disk.write_at = Some(Instant::now() + Duration::from_hours(1));
+    while desk.accept() {
+        desk.pass(Duration::from_millis(100)).await;
+    }
+    assert_eq!(desk.stored["t"], (0..49).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn news_waits_ten_seconds_for_a_disk_that_has_older_news_and_no_longer() {
     let mut desk = Desk::open(LIMITS).await;
     for name in 0..50 {
@@ -305,6 +345,18 @@ async fn at_the_end_all_goes_to_the_disk_and_what_it_does_not_take_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn disk_that_hangs_at_the_end_is_given_five_seconds_and_what_it_has_not_is_counted() {
+    let mut desk = Desk::open(LIMITS).await;
+    for name in 0..60 {
+        desk.offer("t", name);
+    }
+    desk.disk.job = Some(tokio::spawn(std::future::pending()));
+    let began = Instant::now();
+    assert_eq!(desk.disk.finish(&mut desk.batches, &mut desk.incoming).await, 60);
+    assert_eq!(began.elapsed().as_secs(), 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn disk_that_was_never_open_is_not_written_before_it_is_known_what_is_on_it() {
     let mut desk = Desk::open(LIMITS).await;
     for name in 0..5 {
@@ -346,6 +398,8 @@ enum Step {
     Fail,
     /// The disk is full for one job.
     Full,
+    /// The disk takes nothing for one job.
+    Unwritable,
     /// Nothing works for one job.
     Broken,
     /// The process is killed between two jobs, or while one is under way.
@@ -359,6 +413,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Accept),
         1 => Just(Step::Fail),
         1 => Just(Step::Full),
+        1 => Just(Step::Unwritable),
         1 => Just(Step::Broken),
         1 => any::<bool>().prop_map(Step::Kill),
     ]
@@ -383,15 +438,17 @@ impl Desk {
                 self.accept();
             }
             Step::Fail => self.fail(),
-            Step::Full | Step::Broken => {
+            Step::Full | Step::Unwritable | Step::Broken => {
                 self.finish_job().await;
                 match step {
                     Step::Full => self.faulty.full(true),
+                    Step::Unwritable => self.faulty.unwritable(true),
                     _ => self.faulty.broken(true),
                 }
                 self.advance();
                 self.finish_job().await;
                 self.faulty.full(false);
+                self.faulty.unwritable(false);
                 self.faulty.broken(false);
             }
             Step::Kill(in_a_job) => {

@@ -6,7 +6,7 @@ use super::{
         spool::{Contents, Entry},
     },
     Disk,
-    job::Job,
+    job::{Job, Step},
 };
 use crate::outbox::Record;
 use std::{collections::VecDeque, ops::Range, time::Duration};
@@ -118,7 +118,14 @@ impl Disk {
     }
 
     /// Whether the disk has it nobody knows; so it is taken away, if it is there, and written anew with other numbers.
-    pub(super) fn not_written(&mut self, removals: Vec<u64>, writing: &Writing, batches: &mut Batches, now: Instant) {
+    pub(super) fn not_written(
+        &mut self,
+        failed: Step,
+        removals: Vec<u64>,
+        writing: &Writing,
+        batches: &mut Batches,
+        now: Instant,
+    ) {
         for arrival in &writing.arrivals {
             batches.window_mut().not_written(*arrival);
         }
@@ -127,7 +134,7 @@ impl Disk {
         if !self.removals.is_empty() {
             self.removals_since.get_or_insert(now);
         }
-        if !writing.numbers.is_empty() || writing.refusals > 0 {
+        if failed == Step::Change || !writing.numbers.is_empty() || writing.refusals > 0 {
             self.write_at = Some(now + NOT_WRITING);
         }
     }

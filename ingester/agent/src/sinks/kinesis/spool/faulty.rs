@@ -14,6 +14,7 @@ pub(in crate::sinks::kinesis) struct Disk(Arc<Mutex<State>>);
 struct State {
     data: Vec<u8>,
     is_full: bool,
+    is_unwritable: bool,
     is_broken: bool,
     is_in_use: bool,
     opened: usize,
@@ -23,6 +24,11 @@ impl Disk {
     /// Whether nothing more can be written than what is there already.
     pub(in crate::sinks::kinesis) fn full(&self, full: bool) {
         self.state().is_full = full;
+    }
+
+    /// Whether nothing new can be written, though it can be opened: what the file begins with is written in place.
+    pub(in crate::sinks::kinesis) fn unwritable(&self, unwritable: bool) {
+        self.state().is_unwritable = unwritable;
     }
 
     /// Whether nothing can be read or written.
@@ -60,6 +66,9 @@ impl Disk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// The database's header.
+const HEADER: u64 = 4096;
 
 impl State {
     fn works(&self) -> io::Result<()> {
@@ -104,6 +113,9 @@ impl StorageBackend for Backend {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.0.state();
         state.works()?;
+        if state.is_unwritable && offset >= HEADER {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let offset = usize::try_from(offset).unwrap();
         state.data[offset..offset + data.len()].copy_from_slice(data);
         Ok(())
