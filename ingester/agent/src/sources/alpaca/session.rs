@@ -128,6 +128,8 @@ impl<'a> Session<'a> {
     /// What comes next: news are passed on, an error is the end, the rest is for who asked. A ping has nothing in it.
     async fn hear(&mut self, login: &Login) -> Result<Vec<Message>, Ended> {
         let Some(link) = &mut self.link else { return Err(broken(&LinkError::Closed(String::new()))) };
+        // What comes while there is no room waits in the buffers of both ends.
+        self.outbox.room().await;
         let frame = link.next().await.map_err(|error| broken(&error))?;
         self.status().heard();
         let others = self.take(&frame);

@@ -5,7 +5,7 @@ use super::{
     board::Board,
     connect::{Heard, Socket},
 };
-use crate::secrets::Secret;
+use crate::{outbox::Outbox, secrets::Secret};
 use ::lseg::{Again, Identity, Options, Output, Session, analytics::Analytics};
 use jiff::Timestamp;
 use std::{
@@ -112,7 +112,7 @@ impl<'a> Connection<'a> {
             let deadline = self.deadline();
             tokio::select! {
                 () = stop.cancelled() => return self.farewell().await,
-                heard = self.socket.next() => self.hear(heard),
+                heard = next_with_room(self.around.board.outbox(), &mut self.socket) => self.hear(heard),
                 token = renewed(&mut renewals) => self.renew(token),
                 () = sleep_until(deadline) => {}
             }
@@ -308,6 +308,12 @@ async fn renewed(renewals: &mut Option<watch::Receiver<Option<Secret>>>) -> Secr
         }
     }
     std::future::pending().await
+}
+
+/// What comes next, not read before there is room for it: meanwhile it waits in the buffers of both ends.
+async fn next_with_room(outbox: &Outbox, socket: &mut Socket) -> Heard {
+    outbox.room().await;
+    socket.next().await
 }
 
 #[cfg(test)]
