@@ -10,7 +10,7 @@
 pub mod analytics;
 pub mod discovery;
 pub mod envelope;
-mod mask;
+pub mod mask;
 pub mod message;
 pub mod request;
 mod scalar;

@@ -8,8 +8,14 @@ const LONGEST_WORD: usize = 48;
 
 /// A server's words without `secrets`, without anything long enough to be a part of one, on one line.
 ///
-/// A server may quote what it was sent, and cut it anywhere.
-pub(crate) fn plain<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
+/// A server may quote what it was sent, and cut it anywhere. At most 300 characters are kept.
+///
+/// ```
+/// let token = "eyJ0eXAi".repeat(100);
+/// let said = format!("bad token {}\nsorry", &token[..90]);
+/// assert_eq!(lseg::mask::plain(&said, [token.as_str()]), "bad token *** sorry");
+/// ```
+pub fn plain<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = text.to_owned();
     for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "***");

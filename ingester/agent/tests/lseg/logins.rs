@@ -267,3 +267,19 @@ async fn who_is_thrown_out_by_another_does_not_fight_back() {
     assert_eq!(simulator.connections().len(), 1);
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn who_was_thrown_out_does_not_renew_its_token() {
+    let accounts = Accounts { v1_token_life: Duration::from_secs(1), ..Accounts::default() };
+    let simulator = Simulator::start(Options { accounts, ..Options::manual() }).await.unwrap();
+    let secret = Secret::v1(&Accounts::default().password);
+    let rig = Rig::cloud(cloud_of(&simulator, v1(&simulator), &secret, quick()));
+    simulator.until_subscribed(1).await.unwrap();
+    simulator.throw_out();
+    rig.trouble().await;
+    let before = asked(&simulator);
+    // Longer than the token lives.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(asked(&simulator), before);
+    rig.stop().await;
+}

@@ -62,8 +62,7 @@ async fn token_service_that_does_not_answer_is_not_waited_for() {
     let simulator = Simulator::start(Options { accounts, ..Options::manual() }).await.unwrap();
     let relay = Relay::to(&simulator.api_url()).await;
     let secret = Secret::v1(&Accounts::default().password);
-    let settings =
-        Lseg { authentication: Authentication::V1, api: Some(relay.url.clone()), ..settings(&simulator) };
+    let settings = Lseg { authentication: Authentication::V1, api: Some(relay.url.clone()), ..settings(&simulator) };
     let rig = Rig::cloud(cloud_of(&simulator, settings, &secret, quick()));
     simulator.until_subscribed(1).await.unwrap();
     relay.silent.cancel();

@@ -6,7 +6,7 @@ use super::{
     connect::{Heard, Socket},
 };
 use crate::{outbox::Outbox, secrets::Secret};
-use ::lseg::{Again, Identity, Options, Output, Session, analytics::Analytics};
+use ::lseg::{Again, Identity, Options, Output, Session, analytics::Analytics, mask::plain};
 use jiff::Timestamp;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -290,7 +290,7 @@ impl<'a> Connection<'a> {
     }
 
     fn masked(&self, text: &str) -> String {
-        self.tokens.iter().flatten().fold(text.to_owned(), |text, token| token.masked_in(&text))
+        plain(text, self.tokens.iter().flatten().map(Secret::reveal))
     }
 
     fn feed(&self) -> &'a str {
@@ -329,28 +329,49 @@ mod tests {
     };
     use ::lseg::Ric;
     use news::feeds::Filter;
+    use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
+
+    fn board() -> Board {
+        let (outboxes, _records) = Outboxes::new(Filter::default(), 1 << 20);
+        Board::new(outboxes.of(Status::new().feed("wire")), 1)
+    }
+
+    fn options(token: &str) -> Options {
+        Options {
+            identity: Identity::Token(token.into()),
+            application_id: "256".into(),
+            position: "127.0.0.1/test".into(),
+            service: None,
+            rics: vec![Ric::Story],
+            source: "wire".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn part_of_a_token_in_the_servers_farewell_is_not_shown() {
+        let (listener, url) = listener().await;
+        let tls = no_tls();
+        let (socket, mut server) = tokio::join!(Socket::open(&url, &tls, Duration::from_secs(5)), accepted(&listener));
+        let (board, timings, stop) = (board(), Timings::default(), CancellationToken::new());
+        let around = Surroundings { board: &board, slot: 0, timings: &timings, scores: None, stop: &stop };
+        let token = "eyJ0eXAi".repeat(100);
+        let reason = format!("bad\ntoken {}", &token[..100]);
+        let bye = CloseFrame { code: CloseCode::Policy, reason: reason.into() };
+        server.close(Some(bye)).await.unwrap();
+        let over = Connection::new(socket.unwrap(), options(&token), around).run(None, || {}).await;
+        assert!(over.why.contains("bad token ***") && !over.why.contains("eyJ0"), "{}", over.why);
+    }
 
     #[tokio::test]
     async fn server_that_takes_nothing_is_left() {
         let (listener, url) = listener().await;
         let tls = no_tls();
         let (socket, _server) = tokio::join!(Socket::open(&url, &tls, Duration::from_secs(5)), accepted(&listener));
-
-        let (outboxes, _records) = Outboxes::new(Filter::default(), 1 << 20);
-        let board = Board::new(outboxes.of(Status::new().feed("wire")), 1);
+        let (board, stop) = (board(), CancellationToken::new());
         let timings = Timings { write: Duration::from_millis(50), ..Timings::default() };
-        let stop = CancellationToken::new();
         let around = Surroundings { board: &board, slot: 0, timings: &timings, scores: None, stop: &stop };
-        let options = Options {
-            identity: Identity::Token("token".into()),
-            application_id: "256".into(),
-            position: "127.0.0.1/test".into(),
-            service: None,
-            rics: vec![Ric::Story],
-            source: "wire".into(),
-        };
         let (renewed, renewals) = watch::channel(None);
-        let connection = Connection::new(socket.unwrap(), options, around).run(Some(renewals), || {});
+        let connection = Connection::new(socket.unwrap(), options("token"), around).run(Some(renewals), || {});
         // Each token is sent; more of them than all buffers on the way hold.
         let renewing = async {
             loop {

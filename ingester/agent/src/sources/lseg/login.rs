@@ -152,7 +152,7 @@ impl Form {
     pub(super) fn secrets(&self) -> Vec<&str> {
         const SECRET: [&str; 4] = ["password", "client_secret", "client_assertion", "refresh_token"];
         let secret = self.members.iter().filter(|(name, _)| SECRET.contains(name));
-        secret.map(|(_, value)| value.reveal()).collect()
+        secret.map(|(_, value)| value).chain(&self.basic).map(Secret::reveal).collect()
     }
 }
 
@@ -196,6 +196,7 @@ mod tests {
         let refresh = login.refresh("r").unwrap();
         let expected = ["grant_type=refresh_token", "username=GE-A-1", "client_id=key", "refresh_token=r"];
         assert_eq!(shown(&refresh), expected);
+        assert_eq!((form.secrets(), refresh.secrets()), (vec!["hunter2", "key"], vec!["r", "key"]));
     }
 
     #[tokio::test]

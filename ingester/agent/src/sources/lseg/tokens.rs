@@ -125,16 +125,26 @@ impl Tokens {
             };
             tokio::select! {
                 _ = newest.changed() => {}
-                () = pause => self.renew(timings).await,
+                () = pause => {
+                    if !self.renew(timings).await {
+                        // The next login fetches one.
+                        let _ = newest.changed().await;
+                    }
+                }
             }
         }
     }
 
-    async fn renew(&self, timings: &Timings) {
+    /// False if nobody needs it: who was thrown out must not sign on again by itself, and throw the other out.
+    async fn renew(&self, timings: &Timings) -> bool {
         let mut state = self.state.lock().await;
         // A connection that was being made may have done it meanwhile.
         if state.token.as_ref().is_some_and(|token| token.renewal() > Instant::now()) {
-            return;
+            return true;
+        }
+        // Passes are given under the same lock. One receiver is that of who renews.
+        if self.newest.receiver_count() <= 1 {
+            return false;
         }
         if let Err(denied) = self.fetch(&mut state, timings, true).await {
             drop(state);
@@ -145,6 +155,7 @@ impl Tokens {
             }
             sleep_until(denied.until).await;
         }
+        true
     }
 
     async fn fetch(&self, state: &mut State, timings: &Timings, exclusively: bool) -> Result<(), Denied> {

@@ -11,6 +11,7 @@ use std::{
 pub(in crate::sinks::kinesis) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a trouble of its own")]
 struct State {
     data: Vec<u8>,
     is_full: bool,
