@@ -81,7 +81,7 @@ fn line(url: &str, folder: &Path) -> Line {
 
 fn line_of(url: &str, folder: &Path, memory: usize) -> Line {
     let mut status = Status::new();
-    let (outboxes, records) = Outboxes::new(Filter::default(), memory);
+    let (outboxes, records) = Outboxes::new(Filter::default(), 2 * memory);
     let outbox = outboxes.of(status.feed("wire"));
     let sink = Kinesis::new(client(url), STREAM, folder.join(SPOOL), status.sink());
     Line { sink: sink.timeout(Duration::from_millis(300)), records, outbox, status: status.sink() }
