@@ -71,6 +71,12 @@ impl Kinesis {
         self.lock().records
     }
 
+    /// How many of these never came.
+    pub(crate) fn missing<'a>(&self, ids: impl Iterator<Item = &'a String>) -> usize {
+        let state = self.lock();
+        ids.filter(|id| !state.arrivals.contains_key(*id)).count()
+    }
+
     pub(crate) fn came(&self) -> Came {
         let state = self.lock();
         Came {

@@ -27,7 +27,7 @@ const HUNDRED_PEAKS: f64 = 3400.0;
 #[command(name = "newsloom-ingester-bench")]
 struct Arguments {
     /// Items of a flood
-    #[arg(long, default_value_t = 100_000)]
+    #[arg(long, default_value_t = 50_000)]
     items: usize,
     /// How long items come at a steady pace
     #[arg(long, default_value_t = 10.0)]

@@ -48,12 +48,12 @@ pub(crate) async fn pace(
     let mut generator = Generator::new(7);
     // What connects, compiles and warms up is not what is measured.
     let warm_up = send(&feed, &mut generator, per_second, 2.0).await;
-    arrive(kinesis, warm_up.len()).await?;
+    arrive(kinesis, &warm_up).await?;
     kinesis.begin(true);
     let before = subject.processor_time()?;
     let started = Instant::now();
     let sent = send(&feed, &mut generator, per_second, seconds).await;
-    arrive(kinesis, sent.len()).await?;
+    arrive(kinesis, &sent).await?;
     let processor = subject.processor_time()?.saturating_sub(before);
     let mut late = lateness(&sent, &kinesis.came().arrivals)?;
     late.sort_unstable();
@@ -89,13 +89,16 @@ async fn send(feed: &Simulator, generator: &mut Generator, per_second: f64, seco
     sent
 }
 
-async fn arrive(kinesis: &Kinesis, items: usize) -> Result<()> {
+async fn arrive(kinesis: &Kinesis, sent: &HashMap<String, Instant>) -> Result<()> {
     let started = Instant::now();
-    while kinesis.records() < items {
-        ensure!(started.elapsed() < PATIENCE, "{items} items were sent, {} came", kinesis.records());
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    loop {
+        let missing = kinesis.missing(sent.keys());
+        if missing == 0 {
+            return Ok(());
+        }
+        ensure!(started.elapsed() < PATIENCE, "{} items were sent, {missing} never came", sent.len());
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Ok(())
 }
 
 fn lateness(sent: &HashMap<String, Instant>, arrivals: &HashMap<String, Instant>) -> Result<Vec<Duration>> {
