@@ -55,7 +55,7 @@ impl Plan {
         let settings = told.config.as_deref().map(read).transpose()?;
         let listen = listen(told, settings.is_some());
         let mut settings = settings.unwrap_or_else(at_a_desk);
-        settings.feeds.extend(feeds_of(told));
+        settings.feeds.extend(feeds_of(told, &environment));
         let (to, mut problems) = match target(told, settings.stream.as_deref()) {
             Ok(to) => (to, Vec::new()),
             Err(problem) => (Target::Stdout, vec![problem]),
@@ -144,7 +144,7 @@ fn target(told: &Told, stream: Option<&str>) -> Result<Target, String> {
     }
 }
 
-fn feeds_of(told: &Told) -> Vec<Feed> {
+fn feeds_of(told: &Told, environment: impl Fn(&str) -> Option<String>) -> Vec<Feed> {
     let mut feeds = Vec::new();
     let connections = if told.standby { 2 } else { 1 };
     if !told.rss.is_empty() {
@@ -160,7 +160,7 @@ fn feeds_of(told: &Told) -> Vec<Feed> {
         feeds.push(Feed::Alpaca(Alpaca { name: "alpaca".into(), symbols, sandbox: false, secret: None, url: None }));
     }
     if let Some(region) = &told.lseg {
-        let is_v1 = std::env::var_os("LSEG_USERNAME").is_some();
+        let is_v1 = environment("LSEG_USERNAME").is_some();
         feeds.push(Feed::Lseg(Lseg {
             name: "lseg".into(),
             region: region.clone(),
@@ -321,6 +321,18 @@ mod tests {
         assert!(error.contains("unknown field `feed`, expected one of `pipeline`, `region`, `stream`"), "{error}");
         assert!(error.contains("line 2") && error.contains("ingester.json"), "{error}");
         assert!(plan(&[]).unwrap_err().to_string().starts_with("no feed: give a --config with feeds, or --rss"));
+    }
+
+    #[test]
+    fn login_in_the_environment_says_which_version_it_is() {
+        let options = super::super::Options::parse_from(["ingester", "--lseg", "eu-west-1"]);
+        let version = |name: &'static str| {
+            let plan = Plan::of(&options.told, |asked| (asked == name).then(|| "set".into())).unwrap();
+            let Feed::Lseg(lseg) = &plan.feeds[0] else { panic!("{:?}", plan.feeds) };
+            lseg.authentication
+        };
+        assert_eq!(version("LSEG_USERNAME"), Authentication::V1);
+        assert_eq!(version("LSEG_CLIENT_ID"), Authentication::V2);
     }
 
     #[test]
