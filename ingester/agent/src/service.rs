@@ -4,6 +4,11 @@ use crate::health::Health;
 use sd_notify::NotifyState;
 use std::time::Duration;
 
+/// Whether systemd runs it, and would start it again.
+pub fn is_supervised() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 /// Says that everything runs. Not that feeds are connected: a unit whose feed is away must start all the same.
 pub fn ready() {
     notify(&[NotifyState::Ready]);

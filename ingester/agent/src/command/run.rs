@@ -111,6 +111,11 @@ async fn until_the_end(
             ended = &mut *sinking => return ended.context("the sink ended unexpectedly").flatten(),
             ended = feeds.join_next() => match ended {
                 None if failed > 0 => anyhow::bail!("{failed} of the feeds failed"),
+                None if service::is_supervised() => {
+                    // Started again, it would replay the same once more.
+                    tracing::info!("Every feed has come to its end; there is nothing to do until it is stopped.");
+                    stop.cancelled().await;
+                }
                 None => return Ok(()),
                 Some(Ok((name, Ok(())))) => note_end(status, &name, None),
                 Some(Ok((name, Err(error)))) => {

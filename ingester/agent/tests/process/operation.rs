@@ -62,6 +62,21 @@ async fn systemd_hears_that_it_is_ready_that_it_lives_and_that_it_ends() {
 }
 
 #[tokio::test]
+async fn service_whose_recording_has_ended_waits_to_be_stopped() {
+    let desk = Desk::new(Options::manual()).await;
+    let recording = desk.folder.path().join("items.jsonl");
+    std::fs::write(&recording, "{\"headline\":\"Example plc opens a plant\"}\n").unwrap();
+    let mut command = desk.command();
+    command.arg("--replay").arg(&recording).args(["--to", "stdout"]);
+    command.env("NOTIFY_SOCKET", desk.folder.path().join("notify"));
+    let process = Process::start(command, &desk.folder);
+    until("the recording has ended", || process.log().contains("Every feed has come to its end")).await;
+    process.signal(Signal::SIGTERM);
+    let (status, _, log) = process.ended().await;
+    assert!(status.success() && log.contains("Stopping"), "{log}");
+}
+
+#[tokio::test]
 async fn wrong_login_is_told_and_not_tried_in_a_hot_loop() {
     let desk = Desk::new(Options::manual()).await;
     let wrong = serde_json::json!({ "client_id": "GE-1", "client_secret": "a-wrong-secret" });
