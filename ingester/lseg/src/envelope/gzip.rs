@@ -75,7 +75,7 @@ impl Gunzip {
             let (read, written) = (self.state.total_in(), self.state.total_out());
             let status = self
                 .state
-                .decompress_vec(rest, &mut self.inflated, FlushDecompress::Finish)
+                .decompress_vec(rest, &mut self.inflated, FlushDecompress::None)
                 .map_err(|_| Corrupt::Data)?;
             let read = usize::try_from(self.state.total_in() - read).unwrap_or(rest.len());
             rest = rest.get(read..).unwrap_or_default();
