@@ -1,9 +1,7 @@
 //! What publisher and subscriber share below their messages: who they are to the broker, and its socket.
 
-mod causes;
 mod login;
 mod socket;
 
-pub use causes::with_causes;
 pub use login::{Login, SecretError, login_of_secret};
 pub use socket::{OwnedSocket, Remember};

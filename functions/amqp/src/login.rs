@@ -1,11 +1,11 @@
 //! A name and its password, and the secret that holds them.
 
-use crate::with_causes;
 use aws_sdk_secretsmanager::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::get_secret_value::GetSecretValueError,
 };
+use runtime::with_causes;
 use serde::Deserialize;
 use std::fmt;
 

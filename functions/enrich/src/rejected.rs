@@ -4,6 +4,7 @@ use aws_sdk_sagemakerruntime::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
 };
+use runtime::with_causes;
 use std::error::Error;
 
 /// How a service says no.
@@ -41,7 +42,7 @@ pub(crate) fn rejected<E: ProvideErrorMetadata + Error + 'static>(error: &SdkErr
     let Some(service) = error.as_service_error() else {
         // Whatever happened on the way, the request itself was not judged; but one that can't even be made never will.
         let made = !matches!(error, SdkError::ConstructionFailure(_));
-        return if made { Rejected::Busy(chain(error)) } else { Rejected::Unusable(chain(error)) };
+        return if made { Rejected::Busy(with_causes(error)) } else { Rejected::Unusable(with_causes(error)) };
     };
     let status = error.raw_response().map_or(0, |response| response.status().as_u16());
     let code = service.code().unwrap_or("no code");
@@ -51,19 +52,4 @@ pub(crate) fn rejected<E: ProvideErrorMetadata + Error + 'static>(error: &SdkErr
         "ValidationException" => Rejected::Refused(text),
         _ => Rejected::Unusable(text),
     }
-}
-
-/// An error with what caused it, `dispatch failure: io error: connection refused`.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
 }

@@ -14,9 +14,9 @@ pub use socket::{Tls, TlsError};
 pub use topology::Topology;
 
 use crate::{Broker, Failure, NotReady, Returned, credentials::Credentials, message::Message};
-use amqp::{Login, SecretError, with_causes};
+use amqp::{Login, SecretError};
 use link::Link;
-use runtime::{Backoff, Budget};
+use runtime::{Backoff, Budget, with_causes};
 use std::time::Duration;
 
 /// A RabbitMQ that is connected to when it is needed.

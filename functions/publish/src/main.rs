@@ -1,6 +1,5 @@
 //! `publish`, a Lambda function: DynamoDB Streams → RabbitMQ.
 
-use amqp::with_causes;
 use anyhow::Context;
 use aws_sdk_secretsmanager::Client;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -11,7 +10,7 @@ use publish::{
     credentials::Secret,
     handler::Handler,
 };
-use runtime::{Budget, events::Batch};
+use runtime::{Budget, events::Batch, with_causes};
 use std::{io::stdout, path::Path, time::Duration};
 use tokio::sync::Mutex;
 

@@ -6,6 +6,7 @@
 pub mod aws;
 mod backoff;
 mod budget;
+mod causes;
 pub mod emf;
 pub mod events;
 pub mod logs;
@@ -13,4 +14,5 @@ mod waves;
 
 pub use backoff::Backoff;
 pub use budget::{Budget, Over};
+pub use causes::with_causes;
 pub use waves::waves;

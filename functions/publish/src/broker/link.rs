@@ -2,7 +2,7 @@
 
 use super::{ConnectError, Told, Topology, socket};
 use crate::{Failure, NotReady, Returned, message::Message};
-use amqp::{Login, OwnedSocket, with_causes};
+use amqp::{Login, OwnedSocket};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use lapin::{
@@ -12,7 +12,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use news::routing::{CONTENT_TYPE, header};
-use runtime::Budget;
+use runtime::{Budget, with_causes};
 use std::{
     sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::Duration,

@@ -1,7 +1,6 @@
 //! The adapter against a real node.
 
 use crate::support::*;
-use amqp::with_causes;
 use lapin::{
     Connection, ConnectionProperties, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueDeclareOptions},
@@ -18,7 +17,7 @@ use publish::{
     message::Message,
     publish,
 };
-use runtime::Budget;
+use runtime::{Budget, with_causes};
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -107,8 +107,9 @@ async fn until_the_end(
     let mut failed = 0;
     loop {
         tokio::select! {
+            // A sink whose feeds have ended may end in the same breath: their end is what counts then.
+            biased;
             () = stop.cancelled() => return Ok(()),
-            ended = &mut *sinking => return ended.context("the sink ended unexpectedly").flatten(),
             ended = feeds.join_next() => match ended {
                 None if failed > 0 => anyhow::bail!("{failed} of the feeds failed"),
                 None if service::is_supervised() => {
@@ -126,6 +127,7 @@ async fn until_the_end(
                 // What a panic left can't be trusted: systemd starts all of it anew.
                 Some(Err(error)) => return Err(error).context("a feed ended unexpectedly"),
             },
+            ended = &mut *sinking => return ended.context("the sink ended unexpectedly").flatten(),
         }
     }
 }

@@ -9,7 +9,8 @@ use aws_sdk_kinesis::{
     primitives::Blob,
     types::{PutRecordsRequestEntry, PutRecordsResultEntry},
 };
-use std::{error::Error, time::Duration};
+use runtime::with_causes;
+use std::time::Duration;
 
 /// Why a request failed as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +95,7 @@ fn outcome(answer: &PutRecordsResultEntry) -> Outcome {
 fn failure(error: &SdkError<PutRecordsError, HttpResponse>) -> Failure {
     let status = error.raw_response().map_or(0, |response| response.status().as_u16());
     let Some(service) = error.as_service_error() else {
-        return if is_late(error) { Failure::Late(chain(error)) } else { Failure::Passing(chain(error)) };
+        return if is_late(error) { Failure::Late(with_causes(error)) } else { Failure::Passing(with_causes(error)) };
     };
     let code = service.code().unwrap_or("no code");
     let text = format!("{code} ({status}): {}", service.message().unwrap_or("no message"));
@@ -118,25 +119,11 @@ fn judged(code: &str, status: u16, text: String) -> Failure {
     }
 }
 
-/// An error with what caused it, `dispatch failure: io error: connection refused`.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        next = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use aws_sdk_kinesis::error::ConnectorError;
+    use std::error::Error;
 
     #[test]
     fn what_a_code_means_for_the_next_attempt() {

@@ -7,6 +7,7 @@ use reqwest::{
     Client, Method, RequestBuilder, Response,
     header::{ACCEPT, HeaderMap, LOCATION, RETRY_AFTER},
 };
+use runtime::with_causes;
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -135,16 +136,6 @@ impl Api {
     fn host(&self) -> String {
         self.base.host_str().unwrap_or_default().into()
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn is_plain_loopback(url: &Url) -> bool {
