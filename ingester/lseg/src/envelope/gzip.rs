@@ -1,8 +1,11 @@
 //! Inflating, with buffers that are kept and a limit.
 
 use super::MAX_INFLATED;
-use flate2::{Crc, Decompress, FlushDecompress, Status};
 use std::fmt;
+use zlib_rs::{Inflate, InflateFlush, Status, crc32::crc32};
+
+/// The window of gzip: 32 KiB.
+const WINDOW_BITS: u8 = 15;
 
 /// The buffer that is kept: the feed's items are far below; one large item must not hold its memory for ever.
 const KEPT: usize = 256 * 1024;
@@ -12,8 +15,9 @@ const SLACK: usize = 512;
 
 /// Inflates one item after the other.
 pub(super) struct Gunzip {
-    state: Decompress,
-    inflated: Vec<u8>,
+    state: Inflate,
+    /// Longer than what was inflated last: clearing it for every item would cost as much as a copy.
+    buffer: Vec<u8>,
 }
 
 /// What is in the parts is no item. Kinds of RFC 1952.
@@ -41,13 +45,13 @@ pub enum Corrupt {
 
 impl Default for Gunzip {
     fn default() -> Self {
-        Self { state: Decompress::new(false), inflated: Vec::new() }
+        Self { state: Inflate::new(false, WINDOW_BITS), buffer: Vec::new() }
     }
 }
 
 impl fmt::Debug for Gunzip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gunzip").field("kept", &self.inflated.capacity()).finish_non_exhaustive()
+        f.debug_struct("Gunzip").field("kept", &self.buffer.capacity()).finish_non_exhaustive()
     }
 }
 
@@ -56,50 +60,56 @@ impl Gunzip {
     pub(super) fn inflate(&mut self, gzip: &[u8]) -> Result<&[u8], Corrupt> {
         let compressed = after_header(gzip).ok_or(Corrupt::Header)?;
         self.state.reset(false);
-        self.inflated.clear();
-        self.inflated.shrink_to(KEPT);
-        self.inflated.reserve(expected(compressed));
-        let rest = self.inflate_all(compressed)?;
-        let mut checksum = Crc::new();
-        checksum.update(&self.inflated);
+        self.prepare(expected(compressed));
+        let (length, rest) = self.inflate_all(compressed)?;
+        let inflated = &self.buffer[..length];
         let trailer = rest.first_chunk::<8>().ok_or(Corrupt::Cut)?;
         // The checksum and the length, each of 32 bits.
-        let expected = u64::from(checksum.amount()) << 32 | u64::from(checksum.sum());
-        if u64::from_le_bytes(*trailer) == expected { Ok(&self.inflated) } else { Err(Corrupt::Checksum) }
+        let expected = (length as u64) << 32 | u64::from(crc32(0, inflated));
+        if u64::from_le_bytes(*trailer) == expected { Ok(inflated) } else { Err(Corrupt::Checksum) }
     }
 
-    /// Inflates to the end, and gives back what follows it.
-    fn inflate_all<'a>(&mut self, compressed: &'a [u8]) -> Result<&'a [u8], Corrupt> {
-        let mut rest = compressed;
+    /// Makes room, and gives back what a large item before this one took.
+    fn prepare(&mut self, expected: usize) {
+        if expected <= KEPT && self.buffer.len() > KEPT {
+            self.buffer.truncate(KEPT);
+            self.buffer.shrink_to_fit();
+        }
+        if self.buffer.len() < expected {
+            self.grow_to(expected);
+        }
+    }
+
+    /// Inflates to the end, and gives back how much that was, and what follows it.
+    fn inflate_all<'a>(&mut self, compressed: &'a [u8]) -> Result<(usize, &'a [u8]), Corrupt> {
+        let (mut rest, mut length) = (compressed, 0);
         loop {
             let (read, written) = (self.state.total_in(), self.state.total_out());
-            let status = self
-                .state
-                .decompress_vec(rest, &mut self.inflated, FlushDecompress::None)
-                .map_err(|_| Corrupt::Data)?;
-            let read = usize::try_from(self.state.total_in() - read).unwrap_or(rest.len());
-            rest = rest.get(read..).unwrap_or_default();
-            if status == Status::StreamEnd {
-                return if self.inflated.len() > MAX_INFLATED { Err(Corrupt::Large) } else { Ok(rest) };
+            let room = &mut self.buffer[length..];
+            let status = self.state.decompress(rest, room, InflateFlush::NoFlush).map_err(|_| Corrupt::Data)?;
+            let (read, written) = (self.state.total_in() - read, self.state.total_out() - written);
+            rest = rest.get(usize::try_from(read).unwrap_or(rest.len())..).unwrap_or_default();
+            length += usize::try_from(written).unwrap_or(room.len());
+            if length > MAX_INFLATED {
+                return Err(Corrupt::Large);
             }
-            let full = self.inflated.len() == self.inflated.capacity();
-            if !full && rest.is_empty() || !full && read == 0 && self.state.total_out() == written {
+            if status == Status::StreamEnd {
+                return Ok((length, rest));
+            }
+            let full = length == self.buffer.len();
+            if !full && (rest.is_empty() || read == 0 && written == 0) {
                 return Err(Corrupt::Cut);
             }
-            self.grow()?;
+            if full {
+                // One byte more than the limit shows that it is passed.
+                self.grow_to((2 * length).clamp(4096, MAX_INFLATED + 1));
+            }
         }
     }
 
-    /// Makes room where there is none; one byte more than the limit shows that it is passed.
-    fn grow(&mut self) -> Result<(), Corrupt> {
-        let length = self.inflated.len();
-        if length > MAX_INFLATED {
-            return Err(Corrupt::Large);
-        }
-        if length == self.inflated.capacity() {
-            self.inflated.reserve_exact(length.max(4096).min(MAX_INFLATED + 1 - length));
-        }
-        Ok(())
+    fn grow_to(&mut self, length: usize) {
+        self.buffer.reserve_exact(length - self.buffer.len());
+        self.buffer.resize(length, 0);
     }
 }
 
@@ -182,8 +192,8 @@ mod tests {
         let mut gunzip = Gunzip::default();
         assert_eq!(gunzip.inflate(&gzip(&vec![0; MAX_INFLATED + 1])), Err(Corrupt::Large));
         assert_eq!(gunzip.inflate(&gzip(&vec![0; 20 * MAX_INFLATED])), Err(Corrupt::Large));
-        assert!(gunzip.inflated.capacity() <= MAX_INFLATED + 1);
+        assert!(gunzip.buffer.capacity() <= MAX_INFLATED + 1);
         gunzip.inflate(&gzip(b"content")).unwrap();
-        assert!(gunzip.inflated.capacity() <= KEPT);
+        assert!(gunzip.buffer.capacity() <= KEPT);
     }
 }
