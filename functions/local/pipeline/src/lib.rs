@@ -1,0 +1,9 @@
+//! The whole pipeline on this machine, from the description that AWS gets.
+//!
+//! The stack of `newsloom.toml` is synthesized, and what it says is done here: its stream, table, queues and secret are
+//! made, its functions run as the real programs with the environment that it gives them, and its event source mappings
+//! poll with its settings.
+
+pub mod deployment;
+
+pub use deployment::{Deployment, Outputs};

@@ -1,0 +1,3 @@
+//! The pipeline on this machine: `newsloom-local --help`.
+
+fn main() {}
