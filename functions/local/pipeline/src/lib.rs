@@ -5,5 +5,9 @@
 //! poll with its settings.
 
 pub mod deployment;
+pub mod ingester;
+pub mod programs;
+pub mod provision;
+pub mod stack;
 
 pub use deployment::{Deployment, Outputs};
