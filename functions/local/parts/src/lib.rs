@@ -3,7 +3,8 @@
 //! Real binaries and real protocols, no account, no container, loopback only. Each part starts on a free port, needs
 //! no other, and is gone when it is dropped:
 //!
-//! - [`runtime_api`]: the Lambda Runtime API, and [`function`], a `bootstrap` that runs under it
+//! - [`runtime_api`]: the Lambda Runtime API, [`function`], a `bootstrap` that runs under it, and [`lambda`], as many of
+//!   them as there are invocations at once
 //! - [`aws`]: SageMaker, DynamoDB, Kinesis, SQS and Secrets Manager behind one `AWS_ENDPOINT_URL`, which fail when told
 //!   to
 //! - [`rabbitmq`]: a private RabbitMQ node
@@ -12,6 +13,8 @@
 pub mod aws;
 mod background;
 pub mod function;
+mod guardian;
+pub mod lambda;
 pub mod proxy;
 pub mod rabbitmq;
 pub mod runtime_api;
