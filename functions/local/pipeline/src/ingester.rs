@@ -156,6 +156,11 @@ impl Ingester {
         self.health
     }
 
+    /// Whether it hasn't ended.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Its process.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()

@@ -264,6 +264,20 @@ impl Provisioned {
         self.secret(name, properties, logins).await
     }
 
+    /// What there is, in a few words.
+    pub fn describe(&self) -> String {
+        let named = |remains: &Remains| match remains {
+            Remains::Stream(name) => Some(format!("stream {name}")),
+            Remains::Table(name) => Some(format!("table {name}")),
+            Remains::Queue(_) | Remains::Secret(_) => None,
+        };
+        let count = |is: fn(&Remains) -> bool| self.remains.iter().filter(|remains| is(remains)).count();
+        let queues = count(|remains| matches!(remains, Remains::Queue(_)));
+        let secrets = count(|remains| matches!(remains, Remains::Secret(_)));
+        let named = self.remains.iter().filter_map(named);
+        named.chain([format!("{queues} queues"), format!("{secrets} secrets")]).collect::<Vec<_>>().join(", ")
+    }
+
     /// Removes it all. What can't be removed is left.
     pub async fn remove(self) {
         for remains in self.remains {
