@@ -1,9 +1,10 @@
 //! What went in, what came out, and what is between.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use aws_sdk_dynamodb::types::Select;
 use aws_sdk_sqs::types::QueueAttributeName;
+use simulator::Ric;
 
 use crate::{Pipeline, subscriber::Subscriber};
 
@@ -17,7 +18,7 @@ use crate::{Pipeline, subscriber::Subscriber};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ledger {
-    /// Items that the feed delivered to the ingester.
+    /// Items that the feed delivered to the ingester, and records put on the stream beside it.
     pub sent: usize,
     /// Rows of the table.
     pub stored: usize,
@@ -35,6 +36,12 @@ pub struct Ledger {
 pub struct NotCounted {
     what: String,
     cause: String,
+}
+
+impl NotCounted {
+    pub(crate) fn new(what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { what: what.to_owned(), cause: runtime::with_causes(error) }
+    }
 }
 
 impl Ledger {
@@ -66,7 +73,7 @@ impl Ledger {
         let discarded = queue(&outputs.enrich_failures_url).await? + queue(&outputs.publish_failures_url).await?;
         let refused = queue(&outputs.quarantine_url).await?;
         let stored = rows(pipeline, &outputs.table).await?;
-        let sent = pipeline.feed().look(|journal| journal.delivered_ids().len());
+        let sent = sent(pipeline, subscriber).len() + pipeline.put_aside_the_feed();
         Ok(Self { sent, stored, refused, published, discarded })
     }
 }
@@ -82,6 +89,17 @@ impl fmt::Display for Ledger {
         }
         Ok(())
     }
+}
+
+/// The ids of what the feed delivered. Of a connection that broke nobody knows what had arrived: what came out did.
+pub(crate) fn sent(pipeline: &Pipeline, subscriber: &Subscriber) -> BTreeSet<String> {
+    pipeline.feed().look(|journal| {
+        subscriber.look(|account| {
+            let stories = journal.entries.iter().filter(|entry| entry.item.ric == Ric::Story);
+            let arrived = stories.filter(|entry| entry.is_delivered() || account.ages.contains_key(&entry.item.id));
+            arrived.map(|entry| entry.item.id.clone()).collect()
+        })
+    })
 }
 
 fn signed(count: usize) -> i64 {

@@ -7,6 +7,8 @@
 pub mod broker;
 pub mod command;
 pub mod deployment;
+pub mod faults;
+pub mod follow;
 pub mod ingester;
 pub mod ledger;
 pub mod pipeline;
@@ -15,6 +17,7 @@ pub mod provision;
 pub mod stack;
 pub mod subscriber;
 pub mod triggers;
+pub mod verdict;
 
 pub use deployment::{Deployment, Outputs};
 pub use pipeline::Pipeline;

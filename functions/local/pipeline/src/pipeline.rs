@@ -3,8 +3,17 @@
 mod functions;
 mod start;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use aws_sdk_kinesis::primitives::Blob;
 use local::{aws::Aws, lambda::Lambda};
 use settings::Settings;
 use simulator::Simulator;
@@ -76,6 +85,7 @@ pub struct Pipeline {
     provisioned: Option<Provisioned>,
     deployment: Deployment,
     environment: Vec<(String, String)>,
+    put: AtomicUsize,
     aws: Aws,
 }
 
@@ -114,9 +124,32 @@ impl Pipeline {
         self.functions.get(name).unwrap_or_else(|| panic!("the stack has no function {name}"))
     }
 
+    /// All functions.
+    pub fn functions(&self) -> impl Iterator<Item = &Lambda> {
+        self.functions.values().map(AsRef::as_ref)
+    }
+
     /// The event source mappings, in the order in which items pass them.
     pub fn triggers(&self) -> &[Trigger] {
         &self.triggers
+    }
+
+    /// Puts a record on the stream that doesn't come from the feed.
+    ///
+    /// # Errors
+    ///
+    /// When Kinesis refuses it.
+    pub async fn put(&self, key: &str, data: &str) -> Result<(), aws_sdk_kinesis::Error> {
+        let client = aws_sdk_kinesis::Client::new(&self.deployment.config);
+        let record = client.put_record().stream_name(&self.deployment.outputs.stream).partition_key(key);
+        record.data(Blob::new(data)).send().await?;
+        self.put.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How many records were put on the stream that didn't come from the feed.
+    pub fn put_aside_the_feed(&self) -> usize {
+        self.put.load(Ordering::Relaxed)
     }
 
     /// Kills the ingester at once, as a crash would, and starts it again.

@@ -12,14 +12,8 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::{console::Console, options::Start};
-use crate::{
-    Pipeline,
-    ledger::Ledger,
-    pipeline::{Options, Started},
-    subscriber::Subscriber,
-    triggers::Trigger,
-};
+use super::{console::Console, control::Control, options::Start};
+use crate::{Pipeline, ledger::Ledger, pipeline::Options, subscriber::Subscriber, triggers::Trigger};
 
 /// `newsloom-local demo`.
 #[derive(Args, Debug)]
@@ -68,7 +62,9 @@ impl Demo {
         let folder = options.folder.clone();
         let programs = options.programs.clone();
         console.line(&format!("{}; logs are in {}", options.settings.name, self.start.folder.display()));
-        let starting = Pipeline::start(options, |part| started(console, &part));
+        let starting = Pipeline::start(options, |part| {
+            console.line(&part.to_string());
+        });
         let pipeline = tokio::select! {
             pipeline = starting => pipeline?,
             () = signals.next() => return Ok(()),
@@ -76,7 +72,13 @@ impl Demo {
         let subscriber = Subscriber::start(pipeline.deployment(), None).await?;
         let mut printed = Printed::start(&pipeline, &programs.path("consume"), &folder, &self.patterns, console)?;
         console.line(&console.dim("Ctrl-C ends it. What the columns are, consume --help says."));
-        let outcome = self.watch(&pipeline, &subscriber, &mut printed, &mut signals, console).await;
+        let control = Control::listen(&folder)?;
+        let serving = control.serve(&pipeline, &subscriber);
+        let outcome = tokio::select! {
+            outcome = self.watch(&pipeline, &subscriber, &mut printed, &mut signals, console) => outcome,
+            error = serving => Err(error.into()),
+        };
+        drop(control);
         Box::pin(end(pipeline, subscriber, &mut printed, &mut signals, console)).await?;
         outcome
     }
@@ -119,12 +121,6 @@ impl Demo {
             }
         }
     }
-}
-
-/// A part runs: one line.
-fn started(console: &mut Console, started: &Started) {
-    let Started { part, what, took } = started;
-    console.line(&format!("  {part:<10} {:>5.1} s  {what}", took.as_secs_f64()));
 }
 
 /// Rate, ages, languages, and what is behind.

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use settings::{Problem, Problems, Settings};
 use simulator::Pace;
 
-use super::demo;
+use super::{demo, send, soak};
 use crate::{
     broker::BrokerChoice,
     pipeline::{self, Place, Scorer},
@@ -30,6 +30,10 @@ pub struct Options {
 pub enum Command {
     /// Start everything and print the enriched feed until Ctrl-C
     Demo(demo::Demo),
+    /// Put in an item of your own, and print what came out and when
+    Send(send::Send),
+    /// Let faults happen for a while, at random, and see whether the books balance
+    Soak(soak::Soak),
 }
 
 /// What every command that starts a pipeline takes.
@@ -128,5 +132,7 @@ fn pace(text: &str) -> Result<Pace, String> {
 pub async fn run(options: Options) -> ExitCode {
     match options.command {
         Command::Demo(demo) => Box::pin(demo.run()).await,
+        Command::Send(send) => Box::pin(send.run()).await,
+        Command::Soak(soak) => Box::pin(soak.run()).await,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{
     error::Error,
+    fmt,
     path::Path,
+    sync::atomic::AtomicUsize,
     time::{Duration, Instant},
 };
 
@@ -35,6 +37,13 @@ pub struct Started {
     pub what: String,
     /// How long it took.
     pub took: Duration,
+}
+
+/// A line of progress.
+impl fmt::Display for Started {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "  {:<10} {:>5.1} s  {}", self.part, self.took.as_secs_f64(), self.what)
+    }
 }
 
 /// Why it didn't start.
@@ -204,6 +213,7 @@ impl Pipeline {
             provisioned: Some(provisioned),
             deployment,
             environment,
+            put: AtomicUsize::new(0),
             aws,
         })
     }
