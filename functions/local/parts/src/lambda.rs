@@ -217,7 +217,9 @@ impl Lambda {
         }
         while ending.join_next().await.is_some() {}
         let idle = std::mem::take(&mut self.service.state().idle);
-        idle.into_iter().for_each(|idle| self.service.throw_away(idle.function));
+        for Idle { function, .. } in idle {
+            self.service.throw_away(function);
+        }
     }
 }
 
@@ -225,7 +227,9 @@ impl Drop for Lambda {
     fn drop(&mut self) {
         let environments = self.service.environments();
         // All at once, not one after the other.
-        environments.iter().for_each(|function| function.kill_soon());
+        for function in &environments {
+            function.kill_soon();
+        }
         let mut state = self.service.state();
         state.stopped = true;
         let idle = std::mem::take(&mut state.idle);
@@ -349,7 +353,9 @@ impl Service {
             .partition(|idle| idle.since.elapsed() < self.options.idle && !idle.function.has_ended());
         state.idle = kept;
         drop(state);
-        old.into_iter().for_each(|idle| self.throw_away(idle.function));
+        for Idle { function, .. } in old {
+            self.throw_away(function);
+        }
     }
 }
 
