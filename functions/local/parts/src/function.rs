@@ -290,13 +290,19 @@ impl Builder {
 
     pub(crate) fn start_now(self) -> Result<Function, Error> {
         let count = self.count.clone().unwrap_or_default();
-        let runtime_api = RuntimeApi::for_function(&self.name, count).map_err(Error::RuntimeApi)?;
+        let runtime_api = RuntimeApi::for_function(&self.name, &self.region(), count).map_err(Error::RuntimeApi)?;
         let command = self.command(&runtime_api.address());
         let started = Instant::now();
         let process = Process::start(&runtime_api, command, Lines::going_to(self.sink.clone()));
         let process = process.map_err(|source| Error::Start { path: self.path.clone(), source })?;
         let options = Options { timeout: self.timeout, trace: self.trace };
         Ok(Function { process, runtime_api, options, started })
+    }
+
+    /// The one that its environment names.
+    fn region(&self) -> String {
+        let region = self.environment.get(std::ffi::OsStr::new("AWS_REGION"));
+        region.map_or_else(|| crate::REGION.to_owned(), |region| region.to_string_lossy().into_owned())
     }
 
     fn command(&self, address: &str) -> Command {

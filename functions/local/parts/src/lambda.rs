@@ -217,8 +217,8 @@ impl Lambda {
         }
         while ending.join_next().await.is_some() {}
         let idle = std::mem::take(&mut self.service.state().idle);
-        for idle in idle {
-            self.service.throw_away(idle.function);
+        for Idle { function, .. } in idle {
+            self.service.throw_away(function);
         }
     }
 }
@@ -353,8 +353,8 @@ impl Service {
             .partition(|idle| idle.since.elapsed() < self.options.idle && !idle.function.has_ended());
         state.idle = kept;
         drop(state);
-        for idle in old {
-            self.throw_away(idle.function);
+        for Idle { function, .. } in old {
+            self.throw_away(function);
         }
     }
 }

@@ -94,12 +94,12 @@ impl RuntimeApi {
     /// When no port can be had, or no thread.
     #[expect(clippy::unused_async, reason = "one way to start for all parts, and room for one that must wait")]
     pub async fn start() -> io::Result<Self> {
-        Self::for_function("function", Arc::default())
+        Self::for_function("function", crate::REGION, Arc::default())
     }
 
     /// For the function of this name; its request ids are numbered by `count`.
-    pub(crate) fn for_function(name: &str, count: Arc<AtomicU64>) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(name, count));
+    pub(crate) fn for_function(name: &str, region: &str, count: Arc<AtomicU64>) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(name, region, count));
         let answering = Arc::clone(&shared);
         let server = Server::start("runtime-api", move |request| answer(Arc::clone(&answering), request))?;
         Ok(Self { server, shared })
@@ -226,6 +226,7 @@ impl Obituary {
 #[derive(Debug)]
 struct Shared {
     function: String,
+    region: String,
     events: mpsc::UnboundedSender<Event>,
     /// Asked by one `next` at a time, as by a real runtime.
     queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
@@ -273,10 +274,11 @@ impl Drop for Forget<'_> {
 }
 
 impl Shared {
-    fn new(function: &str, count: Arc<AtomicU64>) -> Self {
+    fn new(function: &str, region: &str, count: Arc<AtomicU64>) -> Self {
         let (events, queue) = mpsc::unbounded_channel();
         Self {
             function: function.to_owned(),
+            region: region.to_owned(),
             events,
             queue: tokio::sync::Mutex::new(queue),
             waiting: Mutex::default(),
@@ -295,7 +297,7 @@ impl Shared {
     }
 
     fn arn(&self) -> String {
-        format!("arn:aws:lambda:{}:{}:function:{}", crate::REGION, crate::ACCOUNT, self.function)
+        format!("arn:aws:lambda:{}:{}:function:{}", self.region, crate::ACCOUNT, self.function)
     }
 
     fn end(&self, outcome: Outcome) {

@@ -78,9 +78,8 @@ impl Fault {
                 tokio::time::sleep(AWAY).await;
             }
             Self::EndpointDown => {
-                pipeline.aws().sagemaker().down(true);
+                pipeline.aws().sagemaker().throttle_for(AWAY);
                 tokio::time::sleep(AWAY).await;
-                pipeline.aws().sagemaker().down(false);
             }
             Self::FunctionsKilled => {
                 for function in pipeline.functions() {
