@@ -25,7 +25,7 @@ use crate::{
     programs::NotBuilt,
     provision::{Logins, ProvisionError, Provisioned},
     stack::{Made, Physical, Stack},
-    triggers::{Trigger, TriggerError},
+    triggers::{Named, Trigger, TriggerError},
 };
 
 /// A part that runs.
@@ -173,10 +173,10 @@ impl Pipeline {
                 folder: &options.folder,
             };
             let functions = functions::functions(stack, &mut provisioned.made, &around)?;
-            for (name, function) in &functions {
-                warm(name, function, &options.folder).await?;
+            for Named { program, lambda } in functions.values() {
+                warm(program, lambda, &options.folder).await?;
             }
-            let what = functions.keys().map(String::as_str).collect::<Vec<_>>().join(" and ");
+            let what = functions.values().map(|named| named.program.as_str()).collect::<Vec<_>>().join(" and ");
             Ok((functions, format!("{what}; {}", options.scorer.describe())))
         });
         let functions = running.await?;
@@ -188,7 +188,7 @@ impl Pipeline {
             broker_ca: broker.ca_file().map(ToOwned::to_owned),
         };
         let triggers = timed("triggers", &mut told, async {
-            let triggers = Trigger::all(stack, &provisioned.made, &functions, config, &options.folder).await?;
+            let triggers = Trigger::all(stack, &provisioned.made, &functions, config, &options.folder)?;
             let what = triggers.iter().map(Trigger::describe).collect::<Vec<_>>().join("; ");
             Ok((triggers, what))
         });
@@ -207,7 +207,7 @@ impl Pipeline {
         Ok(Self {
             ingester: Mutex::new(Some(ingester)),
             triggers,
-            functions,
+            functions: functions.into_values().map(|named| (named.program, named.lambda)).collect(),
             feed,
             broker,
             provisioned: Some(provisioned),
