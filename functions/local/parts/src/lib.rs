@@ -7,7 +7,7 @@
 //!   them as there are invocations at once
 //! - [`aws`]: SageMaker, DynamoDB, Kinesis, SQS and Secrets Manager behind one `AWS_ENDPOINT_URL`, which fail when told
 //!   to
-//! - [`rabbitmq`]: a private RabbitMQ node
+//! - [`rabbitmq`]: a private RabbitMQ node, and [`rabbitmq::choice`], which broker to use
 //! - [`proxy`]: a connection that can be cut
 
 pub mod aws;
