@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     fs::File,
     io::{self, Write},
     path::Path,
@@ -90,10 +91,10 @@ impl Trigger {
         let Mapping { batch_size, maximum_batching_window, parallelization_factor, .. } = &self.mapping;
         let mut text = format!("{} gets up to {batch_size} at once", self.program);
         if !maximum_batching_window.is_zero() {
-            text += &format!(" of {} s", maximum_batching_window.as_secs());
+            let _ = write!(text, " of {} s", maximum_batching_window.as_secs());
         }
         if *parallelization_factor > 1 {
-            text += &format!(" in {parallelization_factor} lanes a shard");
+            let _ = write!(text, " in {parallelization_factor} lanes a shard");
         }
         text
     }

@@ -88,6 +88,7 @@ impl Send {
         let pipeline = Box::pin(Pipeline::start(options, |started| eprintln!("{started}"))).await?;
         let subscriber = Subscriber::start(pipeline.deployment(), None).await?;
         pipeline.feed().until_subscribed(1).await?;
+        pipeline.feed().resume();
         let followed = follow(&pipeline, &subscriber, &letter, patience).await?;
         drop(subscriber);
         pipeline.stop().await?;
