@@ -89,6 +89,7 @@ pub struct Pipeline {
     deployment: Deployment,
     environment: Vec<(String, String)>,
     put: AtomicUsize,
+    judge: String,
     aws: Aws,
 }
 
@@ -101,6 +102,11 @@ impl Pipeline {
     /// The variables that lead a program to its AWS.
     pub fn environment(&self) -> &[(String, String)] {
         &self.environment
+    }
+
+    /// Who judges headlines, in a few words.
+    pub fn judge(&self) -> &str {
+        &self.judge
     }
 
     /// The feed.

@@ -219,6 +219,7 @@ impl Pipeline {
             deployment,
             environment,
             put: AtomicUsize::new(0),
+            judge: options.scorer.describe(),
             aws,
         })
     }
@@ -245,6 +246,8 @@ async fn timed<T>(
 
 async fn start_aws(options: &Options) -> Result<(Aws, String), StartError> {
     let aws = Aws::start().await.map_err(StartError::Aws)?;
+    // They grow with every request, and nobody reads them.
+    aws.journal(false);
     if let Scorer::Lexicon { latency } = options.scorer {
         aws.sagemaker().latency(latency, Duration::ZERO);
     }
