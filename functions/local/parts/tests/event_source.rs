@@ -186,8 +186,9 @@ async fn keys_stay_in_order_over_shards_and_lanes_while_the_stream_goes_away_and
         seen.extend(ends.records(50).await);
     }
     let mut texts: Vec<_> = seen.iter().map(data).collect();
-    for key in 0..9 {
-        let of_key = seen.iter().filter(|record| record["kinesis"]["partitionKey"] == key.to_string()).map(data);
+    for key in (0..9).map(|key| key.to_string()) {
+        let key = key.as_str();
+        let of_key = seen.iter().filter(|record| record["kinesis"]["partitionKey"].as_str() == Some(key)).map(data);
         assert!(of_key.collect::<Vec<_>>().is_sorted(), "{key}");
     }
     texts.sort_unstable();

@@ -46,11 +46,11 @@ fn script(tempers: Vec<Temper>) -> impl FnMut(&[String]) -> Invoked + Send + 'st
         for number in numbers {
             let temper = &mut tempers[number.parse::<usize>().unwrap() - 1];
             match temper {
-                Temper::Good => continue,
+                Temper::Good => (),
                 Temper::AlwaysFails => return failed(),
                 Temper::AlwaysStops => return from(number),
                 Temper::Fails(left) | Temper::Stops(left) | Temper::Throttled(left) if *left == 0 => {
-                    *temper = Temper::Good
+                    *temper = Temper::Good;
                 }
                 Temper::Fails(left) => {
                     *left -= 1;
