@@ -35,7 +35,7 @@ pub struct Counts {
     pub discarded: u64,
     /// Messages that the destination took.
     pub destination_messages: u64,
-    /// Records that were gone from the stream before they could be read happened so often.
+    /// How often records were gone from the stream before they could be read.
     pub losses: u64,
     /// Errors of the stream, each followed by another try.
     pub read_errors: u64,

@@ -154,6 +154,7 @@ impl Discarded<'_> {
     fn response(&self) -> Value {
         let error = match self.last {
             LastResponse::None => return Value::Null,
+            // It answered that not all was done, which is no error of the function's.
             LastResponse::Answered => Value::Null,
             LastResponse::Failed => "Unhandled".into(),
         };

@@ -143,3 +143,69 @@ impl Source for DynamoDbSource {
         Ok(Page { records, next: answer.next_shard_iterator })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodbstreams::{
+        Config,
+        config::BehaviorVersion,
+        primitives::{Blob, DateTime},
+        types::{self, StreamViewType},
+    };
+
+    use super::*;
+
+    fn source() -> DynamoDbSource {
+        let arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/articles/stream/2026-01-01T00:00:00.000";
+        let properties = json!({ "FunctionName": "f", "EventSourceArn": arn, "StartingPosition": "LATEST" });
+        let config = Config::builder().behavior_version(BehaviorVersion::latest()).build();
+        DynamoDbSource::new(Client::from_conf(config), &Mapping::read(&properties).unwrap())
+    }
+
+    #[test]
+    fn a_row_that_expired_has_its_old_image_and_who_removed_it() {
+        let change = StreamRecord::builder()
+            .approximate_creation_date_time(DateTime::from_secs(1_767_323_046))
+            .keys("id", AttributeValue::S("a".into()))
+            .old_image("id", AttributeValue::S("a".into()))
+            .old_image("bytes", AttributeValue::Bs(vec![Blob::new([0, 255])]))
+            .old_image("numbers", AttributeValue::Ns(vec!["1".into(), "2.5".into()]))
+            .sequence_number("111")
+            .size_bytes(26)
+            .stream_view_type(StreamViewType::NewAndOldImages);
+        let record = types::Record::builder()
+            .event_id("c81e")
+            .event_name(OperationType::Remove)
+            .event_version("1.1")
+            .event_source("aws:dynamodb")
+            .aws_region("eu-west-1")
+            .user_identity(Identity::builder().r#type("Service").principal_id("dynamodb.amazonaws.com").build())
+            .dynamodb(change.build());
+        let record = source().record(record.build()).unwrap();
+        let expected = json!({
+            "eventID": "c81e",
+            "eventName": "REMOVE",
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": "eu-west-1",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_767_323_046,
+                "Keys": { "id": { "S": "a" } },
+                "OldImage": { "id": { "S": "a" }, "bytes": { "BS": ["AP8="] }, "numbers": { "NS": ["1", "2.5"] } },
+                "SequenceNumber": "111",
+                "SizeBytes": 26,
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+            },
+            "userIdentity": { "type": "Service", "principalId": "dynamodb.amazonaws.com" },
+            "eventSourceARN": source().source.arn,
+        });
+        assert_eq!(record.event, expected);
+        assert_eq!((record.number.as_str(), record.key.as_str()), ("111", r#"{"id":{"S":"a"}}"#));
+    }
+
+    #[test]
+    fn a_record_without_a_number_is_none() {
+        let error = source().record(types::Record::builder().build()).unwrap_err();
+        assert_eq!(error.to_string(), "GetRecords answered a record without a sequence number");
+    }
+}

@@ -77,3 +77,34 @@ pub(super) fn time(time: Option<&aws_sdk_kinesis::primitives::DateTime>) -> Time
     let millis = time.and_then(|time| time.to_millis().ok());
     millis.and_then(|millis| Timestamp::from_millisecond(millis).ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_refuses_decides_how_reading_goes_on() {
+        let refusal = |code: &str| Refusal { code: Some(code.to_owned()), reason: "r".to_owned() };
+        let [expired, lost, failed] =
+            [ReadError::Expired, ReadError::Lost, ReadError::Failed].map(|kind| kind("r".into()));
+        let after = Place::After("1".into());
+        for (code, at_iterator, after_number, at_start) in [
+            ("ExpiredIteratorException", &expired, &failed, &failed),
+            ("InvalidArgumentException", &expired, &lost, &failed),
+            ("ValidationException", &expired, &lost, &failed),
+            ("TrimmedDataAccessException", &lost, &lost, &lost),
+            ("ResourceNotFoundException", &failed, &failed, &failed),
+            ("ProvisionedThroughputExceededException", &failed, &failed, &failed),
+        ] {
+            assert_eq!(refusal(code).at_iterator(), *at_iterator, "{code}");
+            assert_eq!(refusal(code).at_place(&after), *after_number, "{code}");
+            assert_eq!(refusal(code).at_place(&Place::TrimHorizon), *at_start, "{code}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_never_comes_is_an_error() {
+        let never = std::future::pending::<Result<(), SdkError<aws_sdk_kinesis::Error, ()>>>();
+        assert_eq!(ask(never).await.unwrap_err().reason, "no answer in 10 s");
+    }
+}

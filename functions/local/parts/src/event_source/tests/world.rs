@@ -137,10 +137,10 @@ impl Running {
 
 /// A stream in memory. An iterator is the place in its shard, and the generation that it was made in.
 #[derive(Clone, Default)]
-pub(super) struct Stream(Arc<Mutex<Shards>>);
+pub(super) struct Stream(Arc<Mutex<Held>>);
 
 #[derive(Default)]
-struct Shards {
+struct Held {
     shards: BTreeMap<String, Shard>,
     /// Iterators of before are expired.
     generation: usize,
@@ -221,7 +221,7 @@ fn base64(text: &str) -> String {
     STANDARD.encode(text)
 }
 
-impl Shards {
+impl Held {
     fn up(&mut self) -> Result<(), ReadError> {
         if self.down { Err(ReadError::Failed("down".to_owned())) } else { Ok(()) }
     }
