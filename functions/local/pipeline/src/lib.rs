@@ -5,5 +5,6 @@
 //! poll with its settings.
 
 pub mod deployment;
+pub mod verify;
 
 pub use deployment::{Deployment, Outputs};
