@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
@@ -103,6 +104,16 @@ pub(super) struct Position {
 pub(super) struct GivenUp {
     /// `publish gave up on 3 records: RetryAttemptsExhausted`.
     pub(super) text: String,
+    /// Where the batch was on the stream; none for the table's, whose numbers nobody tells us.
+    pub(super) batch: Option<Batch>,
+}
+
+/// A batch of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Batch {
+    shard: String,
+    numbers: RangeInclusive<u128>,
+    records: usize,
 }
 
 impl Seen {
@@ -155,7 +166,28 @@ impl GivenUp {
         let function = function.split(':').nth(6).unwrap_or(function);
         let condition = said["requestContext"]["condition"].as_str().unwrap_or("no reason given");
         let count = batch["batchSize"].as_u64().unwrap_or_default();
-        Some(Self { text: format!("{function:?} gave up on a batch of {count}: {condition:?}").replace('"', "") })
+        let text = format!("{function:?} gave up on a batch of {count}: {condition:?}").replace('"', "");
+        Some(Self { text, batch: said.get("KinesisBatchInfo").and_then(Batch::read) })
+    }
+}
+
+impl Batch {
+    fn read(batch: &Value) -> Option<Self> {
+        let number = |name: &str| batch[name].as_str()?.parse::<u128>().ok();
+        Some(Self {
+            shard: batch["shardId"].as_str()?.into(),
+            numbers: number("startSequenceNumber")?..=number("endSequenceNumber")?,
+            records: batch["batchSize"].as_u64()?.try_into().ok()?,
+        })
+    }
+
+    /// Whether all of its records are of the run: as many as it has are in its range.
+    pub(super) fn is_of(&self, seen: &Seen) -> bool {
+        let own = seen.put.values().flat_map(|put| &put.numbers);
+        let within = own.filter(|(shard, number)| {
+            *shard == self.shard && number.parse().is_ok_and(|number| self.numbers.contains(&number))
+        });
+        within.count() == self.records
     }
 }
 
@@ -200,5 +232,17 @@ mod tests {
         assert_eq!(text(&said("DDBStreamBatchInfo", "2026-01-02T03:04:05Z")), expected);
         assert_eq!(text(&said("KinesisBatchInfo", "2026-01-02T03:04:04Z")), None);
         assert_eq!(text("{}"), None);
+    }
+
+    #[test]
+    fn batch_is_of_the_run_if_all_of_its_records_are() {
+        let mut seen = Seen::new();
+        let numbers = ["10", "12", "14"].map(|number| ("shardId-0".to_owned(), number.to_owned()));
+        seen.put.insert(0, Put { numbers: numbers.into(), ..Put::default() });
+        for (shard, numbers, records, is_of) in
+            [("shardId-0", 10..=12, 2, true), ("shardId-0", 10..=12, 3, false), ("shardId-1", 10..=12, 2, false)]
+        {
+            assert_eq!(Batch { shard: shard.into(), numbers, records }.is_of(&seen), is_of);
+        }
     }
 }

@@ -54,7 +54,7 @@ fn row_lines(row: &RowReport, width: usize, look: Look) -> Vec<String> {
     let mut said = row.wrong.iter().map(ToString::to_string).chain(row.skipped.clone());
     let times = times.each_ref().map(String::as_str);
     let first = columns(&row.name, width, &look.with(colour, word), times, &said.next().unwrap_or_default());
-    let indent = " ".repeat(width + 37);
+    let indent = " ".repeat(width + 38);
     [first].into_iter().chain(said.map(|line| format!("{indent}{line}"))).collect()
 }
 
@@ -93,6 +93,10 @@ fn counts(counts: &Counts, look: Look) -> Vec<String> {
     [Some(line("stored", counts.table, "")), exchange]
         .into_iter()
         .flatten()
-        .chain([line("set aside", counts.quarantine, &reasons.join(", ")), line("given up", counts.given_up, "")])
+        .chain([line("set aside", counts.quarantine, &reasons.join(", "))])
+        .chain(
+            (counts.given_up > 0)
+                .then(|| format!("  {:13}{}", "given up", look.with(RED, &counts.given_up.to_string()))),
+        )
         .collect()
 }
