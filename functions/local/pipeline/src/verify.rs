@@ -6,10 +6,12 @@
 //! with a queue of its own; and it removes what it left, however it ends. Others see it nonetheless: who subscribes to all
 //! news gets the run's items too.
 
+pub mod command;
 mod exchange;
 mod feed;
 mod judge;
 mod models;
+pub mod outputs;
 mod plan;
 mod queues;
 mod report;
@@ -21,14 +23,16 @@ mod vector;
 pub use exchange::ExchangeError;
 pub use feed::{Feed, Simulated};
 pub use models::{Model, Models};
+pub use outputs::OutputsError;
 pub use report::{Count, Counts, Look, Outcome, Report, RowReport, Stage, Times, Wrong};
 pub use vector::{DEFAULT, Expect, Put, Row, Story, Trick, Vector};
 
 use crate::Deployment;
 use exchange::Subscriber;
+use futures_util::future::join3;
 use judge::Went;
 use plan::{Known, Plan, Planned, Work};
-use queues::{Sqs, Watch};
+use queues::{Patience, Sqs, Watch};
 use seen::{GivenUp, Quarantined, Seen, SetAside, Stored};
 use std::{
     future::{Future, pending},
@@ -172,7 +176,7 @@ impl<'a> Run<'a> {
         };
         let why = |why| VerifyError::Table { table: outputs.table.clone(), why };
         run.look_at_table().await.map_err(why)?;
-        if let Err(why) = run.look_at_queues().await {
+        if let Err(why) = run.look_at_queues(Patience::None).await {
             run.end().await;
             return Err(VerifyError::Queue(why));
         }
@@ -185,10 +189,10 @@ impl<'a> Run<'a> {
         self.wait(|run| run.is_published()).await;
         let settled = Instant::now() + self.options.settle;
         while Instant::now() < settled {
-            self.look().await;
+            self.look(Patience::None).await;
             sleep_until(settled.min(Instant::now() + self.options.poll)).await;
         }
-        self.look().await;
+        self.look(Patience::Second).await;
     }
 
     async fn put_in(&mut self) {
@@ -225,7 +229,7 @@ impl<'a> Run<'a> {
     async fn wait(&mut self, is_so: impl Fn(&Self) -> bool) {
         let end = Instant::now() + self.options.limit;
         loop {
-            self.look().await;
+            self.look(Patience::None).await;
             if is_so(self) || Instant::now() >= end {
                 return;
             }
@@ -235,15 +239,23 @@ impl<'a> Run<'a> {
 
     /// Everything is in the table or set aside that has to be.
     fn is_decided(&self) -> bool {
-        let aside = |planned: &Planned<'_>| match &planned.work {
+        self.plan.tried().all(|(_, planned)| match planned.is_published() {
+            true => self.is_seen(planned),
+            false => self.times_set_aside(planned) >= usize::from(planned.row.times),
+        })
+    }
+
+    /// It is in the table, or set aside.
+    fn is_seen(&self, planned: &Planned<'_>) -> bool {
+        planned.id().is_some_and(|id| self.seen.stored.contains_key(id)) || self.times_set_aside(planned) > 0
+    }
+
+    fn times_set_aside(&self, planned: &Planned<'_>) -> usize {
+        match &planned.work {
             Work::Skip(_) => 0,
             Work::Item { item, .. } => self.set_aside(|message| message.id.as_ref() == Some(&item.id)),
             Work::Record { key, .. } => self.set_aside(|message| message.position.partition_key.as_ref() == Some(key)),
-        };
-        self.plan.tried().all(|(_, planned)| match planned.id().filter(|_| planned.is_published()) {
-            Some(id) => self.seen.stored.contains_key(id) || aside(planned) > 0,
-            None => aside(planned) >= usize::from(planned.row.times),
-        })
+        }
     }
 
     fn set_aside(&self, is: impl Fn(&SetAside) -> bool) -> usize {
@@ -264,9 +276,10 @@ impl<'a> Run<'a> {
     }
 
     /// Looks at everything. What can't be looked at now may be the next time; who waits finds out.
-    async fn look(&mut self) {
+    async fn look(&mut self, patience: Patience) {
+        let failed = [self.look_at_queues(patience).await.err(), self.look_at_table().await.err()];
         self.look_at_exchange();
-        for why in [self.look_at_table().await.err(), self.look_at_queues().await.err()].into_iter().flatten() {
+        for why in failed.into_iter().flatten() {
             self.note(why);
         }
     }
@@ -294,19 +307,32 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn look_at_queues(&mut self) -> Result<(), String> {
+    async fn look_at_queues(&mut self, patience: Patience) -> Result<(), String> {
         let (mark, started) = (self.plan.mark.as_str(), self.seen.clock.started);
-        let set_aside = self.quarantine.look(|body| SetAside::of_run(body, mark)).await?;
+        let [of_enrich, of_publish] = &mut self.failures;
+        let (set_aside, enrich, publish) = join3(
+            self.quarantine.look(patience, |body| SetAside::of_run(body, mark)),
+            of_enrich.look(patience, |body| GivenUp::during(body, started)),
+            of_publish.look(patience, |body| GivenUp::during(body, started)),
+        )
+        .await;
         let at = self.seen.now();
-        self.seen.quarantined.extend(set_aside.into_iter().map(|set_aside| Quarantined { at, set_aside }));
-        for failures in &mut self.failures {
-            self.seen.given_up.extend(failures.look(|body| GivenUp::during(body, started)).await?);
-        }
+        let set_aside = set_aside?.into_iter().map(|set_aside| Quarantined { at, set_aside });
+        self.seen.quarantined.extend(set_aside);
+        self.seen.given_up.extend(enrich?);
+        self.seen.given_up.extend(publish?);
         Ok(())
     }
 
     /// Removes what the run left.
     async fn end(&mut self) {
+        let late =
+            self.plan.tried().filter(|(place, planned)| self.seen.put.contains_key(place) && !self.is_seen(planned));
+        let late = late.count();
+        if late > 0 {
+            let mark = &self.plan.mark;
+            self.note(format!("{late} rows were put in and never seen: what comes of them later stays, as {mark}:…"));
+        }
         if let Some(mut subscriber) = self.subscriber.take() {
             self.seen.delivered.extend(subscriber.take());
             self.seen.notes.append(&mut subscriber.notes);

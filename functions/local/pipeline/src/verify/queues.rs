@@ -9,14 +9,23 @@ use std::collections::BTreeMap;
 
 /// A queue.
 pub(super) trait Queue {
-    /// Some messages that nobody has in hand, and hides them; none when there are none, or none are found at once.
-    async fn receive(&self) -> Result<Vec<Message>, String>;
+    /// Some messages that nobody has in hand, and hides them; none when there are none within so long.
+    async fn receive(&self, patience: Patience) -> Result<Vec<Message>, String>;
 
     /// Removes messages for good.
     async fn delete(&self, messages: &[&Message]) -> Result<(), String>;
 
     /// Shows messages again at once.
     async fn release(&self, messages: &[&Message]) -> Result<(), String>;
+}
+
+/// How long to wait for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Not at all: SQS asks some of its servers, and may find nothing where there is something.
+    None,
+    /// A second: it asks all of them.
+    Second,
 }
 
 /// A message that is hidden from others.
@@ -57,10 +66,14 @@ impl<Q: Queue> Watch<Q> {
     }
 
     /// The bodies of messages that are new since it was last asked, as far as `read` takes them for the run's.
-    pub(super) async fn look<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, String> {
+    pub(super) async fn look<T>(
+        &mut self,
+        patience: Patience,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, String> {
         let mut found = Vec::new();
         while self.held.len() < MOST_HELD {
-            let messages = self.queue.receive().await.map_err(|why| self.failed("read", &why))?;
+            let messages = self.queue.receive(patience).await.map_err(|why| self.failed("read", &why))?;
             if messages.is_empty() {
                 break;
             }
@@ -125,10 +138,10 @@ impl Sqs {
 }
 
 impl Queue for Sqs {
-    async fn receive(&self) -> Result<Vec<Message>, String> {
-        // A short wait asks all of SQS's servers; none asks some, and may find nothing where there is something.
+    async fn receive(&self, patience: Patience) -> Result<Vec<Message>, String> {
+        let seconds = i32::from(patience == Patience::Second);
         let request = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10);
-        let answer = request.visibility_timeout(HIDDEN).wait_time_seconds(1).send().await;
+        let answer = request.visibility_timeout(HIDDEN).wait_time_seconds(seconds).send().await;
         let answer = answer.map_err(|error| with_causes(&error))?;
         let message = |message: aws_sdk_sqs::types::Message| {
             Some(Message { id: message.message_id?, handle: message.receipt_handle?, body: message.body? })
@@ -179,7 +192,7 @@ mod tests {
     }
 
     impl Queue for &Shelf {
-        async fn receive(&self) -> Result<Vec<Message>, String> {
+        async fn receive(&self, _: Patience) -> Result<Vec<Message>, String> {
             let mut visible = self.visible.borrow_mut();
             let count = visible.len().min(3);
             let taken: Vec<_> = visible.drain(..count).collect();
@@ -205,9 +218,9 @@ mod tests {
         shelf.visible.borrow_mut().extend(["a", "our 1", "b", "c", "our 2", "our 3", "d"].map(str::to_owned));
         let mut watch = Watch::new(&shelf, "the quarantine");
         let ours = |body: &str| body.starts_with("our").then(|| body.to_owned());
-        assert_eq!(watch.look(ours).await.unwrap(), ["our 1", "our 2", "our 3"]);
+        assert_eq!(watch.look(Patience::None, ours).await.unwrap(), ["our 1", "our 2", "our 3"]);
         shelf.visible.borrow_mut().push("our 4".into());
-        assert_eq!(watch.look(ours).await.unwrap(), ["our 4"]);
+        assert_eq!(watch.look(Patience::None, ours).await.unwrap(), ["our 4"]);
         let notes = watch.leave(|body| body == "our 2").await;
         let mut left = shelf.visible.take();
         left.sort();
@@ -227,7 +240,7 @@ mod tests {
         let mut watch = Watch::new(&shelf, "the quarantine");
         for expected in [1, 0] {
             shelf.visible.borrow_mut().push("ours".into());
-            assert_eq!(watch.look(|body| Some(body.len())).await.unwrap().len(), expected);
+            assert_eq!(watch.look(Patience::None, |body| Some(body.len())).await.unwrap().len(), expected);
         }
     }
 }
