@@ -5,6 +5,7 @@
 //! to, and keeps a journal.
 
 mod dynamodb;
+mod journal;
 mod kinesis;
 mod lexicon;
 mod logs;
@@ -30,7 +31,10 @@ pub use self::{
     secrets::Secrets,
     sqs::{Message, Sqs},
 };
-use crate::server::{Reply, Server, respond};
+use crate::{
+    Place,
+    server::{Reply, Server, respond},
+};
 
 /// SageMaker's runtime, DynamoDB, Kinesis, SQS, Secrets Manager and CloudWatch Logs on one port of 127.0.0.1.
 ///
@@ -51,6 +55,23 @@ use crate::server::{Reply, Server, respond};
 pub struct Aws {
     server: Server,
     services: Services,
+    place: Place,
+}
+
+/// What an [`Aws`] is started with.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// use local::aws::Aws;
+///
+/// let aws = Aws::builder().region("us-east-1").account("111122223333").start().await?;
+/// assert_eq!(aws.sqs().arn("quarantine"), "arn:aws:sqs:us-east-1:111122223333:quarantine");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    place: Place,
 }
 
 #[derive(Debug, Clone)]
@@ -70,14 +91,22 @@ impl Aws {
     /// # Errors
     ///
     /// When no port can be had, or no thread.
-    #[expect(clippy::unused_async, reason = "one way to start for all parts, and room for one that must wait")]
     pub async fn start() -> io::Result<Self> {
+        Self::builder().start().await
+    }
+
+    /// In [`REGION`](crate::REGION) and [`ACCOUNT`](crate::ACCOUNT), unless told otherwise.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    fn start_in(place: Place) -> io::Result<Self> {
         let services = Services {
-            sagemaker: SageMaker::default(),
-            dynamodb: DynamoDb::start()?,
-            kinesis: Kinesis::start()?,
-            sqs: Sqs::default(),
-            secrets: Secrets::default(),
+            sagemaker: SageMaker::new(place.clone()),
+            dynamodb: DynamoDb::start(place.clone())?,
+            kinesis: Kinesis::start(place.clone())?,
+            sqs: Sqs::new(place.clone()),
+            secrets: Secrets::new(place.clone()),
             logs: Logs::default(),
             not_understood: Arc::default(),
         };
@@ -87,7 +116,7 @@ impl Aws {
             async move { services.answer(request).await }
         })?;
         server.runtime().spawn(services.dynamodb.clone().serve());
-        Ok(Self { server, services })
+        Ok(Self { server, services, place })
     }
 
     /// `http://127.0.0.1:port`, the value of `AWS_ENDPOINT_URL`.
@@ -98,7 +127,10 @@ impl Aws {
     /// The variables that lead an AWS SDK here, and keep it from the developer's account.
     pub fn environment(&self) -> Vec<(String, String)> {
         let here = [("AWS_ENDPOINT_URL".to_owned(), self.url())];
-        let apart = crate::no_account().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let apart = crate::no_account().map(|(name, value)| match name {
+            "AWS_REGION" => (name.to_owned(), self.place.region.clone()),
+            _ => (name.to_owned(), value.to_owned()),
+        });
         here.into_iter().chain(apart).collect()
     }
 
@@ -132,9 +164,58 @@ impl Aws {
         &self.services.logs
     }
 
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.place.region
+    }
+
+    /// The account's number.
+    pub fn account(&self) -> &str {
+        &self.place.account
+    }
+
+    /// `http://127.0.0.1:port/account/name`: the URL that `CreateQueue` and `GetQueueUrl` give for a queue.
+    pub fn queue_url(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.url(), self.place.account)
+    }
+
+    /// Whether each request is kept for `calls`. Defaults to true; a long run would fill the memory with them. What was
+    /// kept is forgotten when it ends. Counts, such as [`SageMaker::judged`], go on.
+    pub fn journal(&self, on: bool) {
+        let Services { sagemaker, dynamodb, kinesis, secrets, .. } = &self.services;
+        sagemaker.journal(on);
+        dynamodb.journal(on);
+        kinesis.journal(on);
+        secrets.journal(on);
+    }
+
     /// The requests that no room knew, as `POST /path X-Amz-Target`. They were answered 501.
     pub fn not_understood(&self) -> Vec<String> {
         lock(&self.services.not_understood).clone()
+    }
+}
+
+impl Builder {
+    /// The region, in ARNs and in `AWS_REGION`. Defaults to [`REGION`](crate::REGION).
+    pub fn region(mut self, name: impl Into<String>) -> Self {
+        self.place.region = name.into();
+        self
+    }
+
+    /// The account's number, in ARNs. Defaults to [`ACCOUNT`](crate::ACCOUNT).
+    pub fn account(mut self, number: impl Into<String>) -> Self {
+        self.place.account = number.into();
+        self
+    }
+
+    /// Starts the server, with no table, stream or queue.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be had, or no thread.
+    #[expect(clippy::unused_async, reason = "one way to start for all parts, and room for one that must wait")]
+    pub async fn start(self) -> io::Result<Aws> {
+        Aws::start_in(self.place)
     }
 }
 
@@ -153,10 +234,14 @@ impl Services {
                 let operation = operation.to_owned();
                 self.kinesis.answer(&operation, request).await
             }
-            Some(("AmazonSQS", operation @ ("SendMessage" | "SendMessageBatch"))) => {
-                Ok(self.sqs.answer(operation, request.body()))
+            Some(("AmazonSQS", operation)) => {
+                let answer = self.sqs.answer(operation, &request).await;
+                Ok(answer.unwrap_or_else(|| self.unknown(&request)))
             }
-            Some(("secretsmanager", "GetSecretValue")) => Ok(self.secrets.answer(request.body())),
+            Some(("secretsmanager", operation)) => {
+                let answer = self.secrets.answer(operation, request.body());
+                Ok(answer.unwrap_or_else(|| self.unknown(&request)))
+            }
             Some(("Logs_20140328", operation @ ("CreateLogStream" | "PutLogEvents"))) => {
                 Ok(self.logs.answer(operation, request.body()))
             }
@@ -168,10 +253,16 @@ impl Services {
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or("-");
         let asked = format!("{} {} {target}", request.method(), request.uri().path());
         let response = error(StatusCode::NOT_IMPLEMENTED, "NotImplemented", &format!("not on this machine: {asked}"));
-        lock(&self.not_understood).push(asked);
+        let mut not_understood = lock(&self.not_understood);
+        if not_understood.len() < MOST_NOT_UNDERSTOOD {
+            not_understood.push(asked);
+        }
         response
     }
 }
+
+/// Whoever reads more than these has understood.
+const MOST_NOT_UNDERSTOOD: usize = 1_000;
 
 /// An error of the AWS JSON protocol 1.0 (1.1 has the same form).
 fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {

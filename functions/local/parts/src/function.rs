@@ -1,12 +1,12 @@
 //! A Lambda function as a process of this machine: a real `bootstrap` under a Runtime API of its own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     ffi::OsString,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError, mpsc as blocking},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64, mpsc as blocking},
     time::{Duration, Instant},
 };
 
@@ -16,14 +16,18 @@ use nix::{
     unistd::Pid,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
     process::{Child, Command},
     sync::{mpsc, oneshot},
 };
 
-use crate::runtime_api::{Invocation, Obituary, Options, Outcome, RuntimeApi};
+use crate::{
+    guardian::Guarded,
+    runtime_api::{Invocation, Obituary, Options, Outcome, RuntimeApi},
+};
 
-/// A function that runs. Dropping it kills the process and what the process started.
+/// A function that runs. Dropping it kills the process and what the process started; so does the end of this process,
+/// however it ends.
 ///
 /// It starts from an empty environment but for `PATH`, so that nothing of the developer's AWS account leaks in.
 ///
@@ -57,7 +61,19 @@ pub struct Builder {
     memory: u32,
     timeout: Duration,
     trace: Option<String>,
+    sink: Option<Sink>,
+    count: Option<Arc<AtomicU64>>,
 }
+
+/// Where lines go as they come.
+#[derive(Clone)]
+struct Sink(Arc<dyn Fn(&str) + Send + Sync>);
+
+/// How many lines are kept where they also go elsewhere.
+const LAST_LINES: usize = 100;
+
+/// Where a line is cut that doesn't end, in bytes, as Lambda cuts them.
+const LONGEST_LINE: u64 = 256 << 10;
 
 /// A function that doesn't run.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +108,8 @@ impl Function {
             memory: 128,
             timeout: Duration::from_secs(30),
             trace: None,
+            sink: None,
+            count: None,
         }
     }
 
@@ -122,7 +140,8 @@ impl Function {
         self.runtime_api.invoke(event, options).await
     }
 
-    /// What the function wrote so far, to standard output and standard error, in the order it was read.
+    /// What the function wrote so far, to standard output and standard error, in the order it was read: the last 100
+    /// lines where they go to a [`sink`](Builder::sink), else all.
     pub fn lines(&self) -> Vec<String> {
         self.process.lines.all()
     }
@@ -153,6 +172,25 @@ impl Function {
 
     /// Asks the process to end (SIGTERM), kills it after two seconds, and says how it ended.
     pub async fn stop(self) -> Option<ExitStatus> {
+        self.end().await
+    }
+
+    /// Whether it has ended, or said that it cannot start: it will answer no more events.
+    pub fn has_ended(&self) -> bool {
+        self.runtime_api.has_ended()
+    }
+
+    /// How long it took to ask for its first event, if it has.
+    pub(crate) fn started_in(&self) -> Option<Duration> {
+        self.runtime_api.was_ready().map(|when| when.duration_since(self.started))
+    }
+
+    /// Kills the process, without waiting for its end.
+    pub(crate) fn kill_soon(&self) {
+        drop(self.process.order(Signal::SIGKILL));
+    }
+
+    pub(crate) async fn end(&self) -> Option<ExitStatus> {
         let _ = self.process.signal(Signal::SIGTERM).await;
         if tokio::time::timeout(Duration::from_secs(2), self.process.ended()).await.is_err() {
             self.kill().await;
@@ -215,6 +253,31 @@ impl Builder {
         self
     }
 
+    /// Where each line goes that the function writes, as it comes: on a thread that reads nothing else meanwhile. A line
+    /// of more than 256 KiB comes in pieces. Defaults to nowhere, and then [`Function::lines`] keeps them all.
+    ///
+    /// ```
+    /// use local::function::Function;
+    ///
+    /// let enrich = Function::builder("target/debug/enrich").sink(|line| println!("enrich: {line}"));
+    /// ```
+    pub fn sink(mut self, sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.sink = Some(Sink(Arc::new(sink)));
+        self
+    }
+
+    /// An environment variable, unless a value was given for the name.
+    pub(crate) fn default_env(mut self, name: &str, value: String) -> Self {
+        self.environment.entry(name.into()).or_insert_with(|| value.into());
+        self
+    }
+
+    /// Takes the numbers of its request ids from here, so that no other environment of the function has the same.
+    pub(crate) fn numbered_by(mut self, count: Arc<AtomicU64>) -> Self {
+        self.count = Some(count);
+        self
+    }
+
     /// Starts the process. It need not be [`ready`](Function::ready) yet: events wait for it.
     ///
     /// # Errors
@@ -222,13 +285,24 @@ impl Builder {
     /// When the program could not be started.
     #[expect(clippy::unused_async, reason = "one way to start for all parts, and room for one that must wait")]
     pub async fn start(self) -> Result<Function, Error> {
-        let runtime_api = RuntimeApi::for_function(&self.name).map_err(Error::RuntimeApi)?;
+        self.start_now()
+    }
+
+    pub(crate) fn start_now(self) -> Result<Function, Error> {
+        let count = self.count.clone().unwrap_or_default();
+        let runtime_api = RuntimeApi::for_function(&self.name, &self.region(), count).map_err(Error::RuntimeApi)?;
         let command = self.command(&runtime_api.address());
         let started = Instant::now();
-        let process =
-            Process::start(&runtime_api, command).map_err(|source| Error::Start { path: self.path.clone(), source })?;
+        let process = Process::start(&runtime_api, command, Lines::going_to(self.sink.clone()));
+        let process = process.map_err(|source| Error::Start { path: self.path.clone(), source })?;
         let options = Options { timeout: self.timeout, trace: self.trace };
         Ok(Function { process, runtime_api, options, started })
+    }
+
+    /// The one that its environment names.
+    fn region(&self) -> String {
+        let region = self.environment.get(std::ffi::OsStr::new("AWS_REGION"));
+        region.map_or_else(|| crate::REGION.to_owned(), |region| region.to_string_lossy().into_owned())
     }
 
     fn command(&self, address: &str) -> Command {
@@ -262,7 +336,8 @@ struct Process {
     lines: Lines,
     orders: Option<mpsc::UnboundedSender<Order>>,
     status: tokio::sync::watch::Receiver<Option<ExitStatus>>,
-    gone: blocking::Receiver<()>,
+    /// Locked by nobody, but so that this can be shared between threads.
+    gone: Mutex<blocking::Receiver<()>>,
 }
 
 #[derive(Debug)]
@@ -272,12 +347,12 @@ struct Order {
 }
 
 impl Process {
-    fn start(runtime_api: &RuntimeApi, mut command: Command) -> io::Result<Self> {
+    fn start(runtime_api: &RuntimeApi, mut command: Command, lines: Lines) -> io::Result<Self> {
         // A tokio child belongs to the runtime it was made in.
         let _entered = runtime_api.runtime().enter();
         let mut child = command.spawn()?;
         let pid = child.id().unwrap_or_default();
-        let lines = Lines::default();
+        let guarded = Guarded::group(pid)?;
         let output = lines.clone().read(child.stdout.take());
         let errors = lines.clone().read(child.stderr.take());
         let reading = tokio::spawn(async move { tokio::join!(output, errors) });
@@ -288,20 +363,28 @@ impl Process {
         let remembered = lines.clone();
         tokio::spawn(async move {
             let status = look_after(&mut child, received).await;
+            drop(guarded);
             // A grandchild may hold the pipes open; what the process itself wrote is there at once.
             let _ = tokio::time::timeout(Duration::from_millis(200), reading).await;
             write_obituary(&obituary, status, &remembered);
             ended.send_replace(status);
             drop(last_breath);
         });
-        Ok(Self { pid, lines, orders: Some(orders), status, gone })
+        Ok(Self { pid, lines, orders: Some(orders), status, gone: Mutex::new(gone) })
     }
 
     async fn signal(&self, signal: Signal) -> Result<(), Error> {
+        self.order(signal).await.map_err(|_| Error::Ended)
+    }
+
+    /// Has a signal sent; what comes back says when it was.
+    fn order(&self, signal: Signal) -> oneshot::Receiver<()> {
         let (done, sent) = oneshot::channel();
-        let orders = self.orders.as_ref().ok_or(Error::Ended)?;
-        orders.send(Order { signal, done }).map_err(|_| Error::Ended)?;
-        sent.await.map_err(|_| Error::Ended)
+        if let Some(orders) = &self.orders {
+            // A process that has ended takes no orders, which drops `done`.
+            let _ = orders.send(Order { signal, done });
+        }
+        sent
     }
 
     async fn ended(&self) -> Option<ExitStatus> {
@@ -315,7 +398,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Nobody gives orders any more: the process is killed.
         drop(self.orders.take());
-        let _ = self.gone.recv_timeout(Duration::from_secs(2));
+        let gone = self.gone.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = gone.recv_timeout(Duration::from_secs(2));
     }
 }
 
@@ -369,21 +453,48 @@ fn write_obituary(obituary: &Obituary, status: Option<ExitStatus>, lines: &Lines
 
 /// The lines read so far.
 #[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+struct Lines {
+    kept: Arc<Mutex<VecDeque<String>>>,
+    sink: Option<Sink>,
+}
 
 impl Lines {
+    fn going_to(sink: Option<Sink>) -> Self {
+        Self { kept: Arc::default(), sink }
+    }
+
     fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.kept().iter().cloned().collect()
     }
 
     async fn read(self, pipe: Option<impl AsyncRead + Unpin>) {
         let Some(pipe) = pipe else { return };
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
-        while pipe.read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
-            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        while (&mut pipe).take(LONGEST_LINE).read_until(b'\n', &mut line).await.is_ok_and(|read| read > 0) {
+            self.add(String::from_utf8_lossy(&line).trim_end());
             line.clear();
         }
+    }
+
+    fn add(&self, line: &str) {
+        let mut kept = self.kept();
+        if let Some(Sink(sink)) = &self.sink {
+            sink(line);
+            if kept.len() == LAST_LINES {
+                kept.pop_front();
+            }
+        }
+        kept.push_back(line.to_owned());
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sink")
     }
 }

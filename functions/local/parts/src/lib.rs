@@ -3,7 +3,8 @@
 //! Real binaries and real protocols, no account, no container, loopback only. Each part starts on a free port, needs
 //! no other, and is gone when it is dropped:
 //!
-//! - [`runtime_api`]: the Lambda Runtime API, and [`function`], a `bootstrap` that runs under it
+//! - [`runtime_api`]: the Lambda Runtime API, [`function`], a `bootstrap` that runs under it, and [`lambda`], as many of
+//!   them as there are invocations at once
 //! - [`aws`]: SageMaker, DynamoDB, Kinesis, SQS and Secrets Manager behind one `AWS_ENDPOINT_URL`, which fail when told
 //!   to
 //! - [`rabbitmq`]: a private RabbitMQ node
@@ -12,16 +13,38 @@
 pub mod aws;
 mod background;
 pub mod function;
+mod guardian;
+pub mod lambda;
 pub mod proxy;
 pub mod rabbitmq;
 pub mod runtime_api;
 mod server;
 
-/// The region everything here is in.
+/// The region everything here is in, unless [`aws::Builder::region`] says otherwise.
 pub const REGION: &str = "eu-west-1";
 
 /// The account everything here belongs to; AWS's documentation uses it for examples.
+/// [`aws::Builder::account`] names another one.
 pub const ACCOUNT: &str = "123456789012";
+
+/// The region and account that something is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) region: String,
+    pub(crate) account: String,
+}
+
+impl Place {
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+    }
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { region: REGION.to_owned(), account: ACCOUNT.to_owned() }
+    }
+}
 
 /// Variables that keep an AWS SDK away from the developer's account: credentials that are worth nothing, no profile
 /// files, no metadata service.

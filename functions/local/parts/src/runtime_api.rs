@@ -94,11 +94,12 @@ impl RuntimeApi {
     /// When no port can be had, or no thread.
     #[expect(clippy::unused_async, reason = "one way to start for all parts, and room for one that must wait")]
     pub async fn start() -> io::Result<Self> {
-        Self::for_function("function")
+        Self::for_function("function", crate::REGION, Arc::default())
     }
 
-    pub(crate) fn for_function(name: &str) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(name));
+    /// For the function of this name; its request ids are numbered by `count`.
+    pub(crate) fn for_function(name: &str, region: &str, count: Arc<AtomicU64>) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(name, region, count));
         let answering = Arc::clone(&shared);
         let server = Server::start("runtime-api", move |request| answer(Arc::clone(&answering), request))?;
         Ok(Self { server, shared })
@@ -141,6 +142,19 @@ impl RuntimeApi {
         self.server.runtime()
     }
 
+    /// When the runtime first asked for an event, if it has.
+    pub(crate) fn was_ready(&self) -> Option<Instant> {
+        match &*self.shared.phase.borrow() {
+            Phase::Starting => None,
+            Phase::Ready(when) => Some(*when),
+            Phase::Ended { ready, .. } => *ready,
+        }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(*self.shared.phase.borrow(), Phase::Ended { .. })
+    }
+
     /// Something through which to say that the process ended.
     pub(crate) fn obituary(&self) -> Obituary {
         Obituary { shared: Arc::clone(&self.shared) }
@@ -154,19 +168,22 @@ impl RuntimeApi {
     ) -> (Outcome, Duration) {
         let mut phase = self.shared.phase.subscribe();
         let too_late = async {
-            match tokio::time::timeout(PATIENCE, taken.wait_for(Option::is_some)).await {
-                Ok(Ok(_)) => tokio::time::sleep(timeout).await,
+            // What is waited for is a lock, and no lock may be held while time passes.
+            let handed = async { taken.wait_for(Option::is_some).await.is_ok() };
+            match tokio::time::timeout(PATIENCE, handed).await {
+                Ok(true) => tokio::time::sleep(timeout).await,
                 // Answered meanwhile: the other branch is about to say so.
-                Ok(Err(_)) => std::future::pending().await,
+                Ok(false) => std::future::pending().await,
                 Err(_) => (),
             }
         };
-        let ended = phase.wait_for(|phase| matches!(phase, Phase::Ended { .. }));
+        let ended =
+            async { phase.wait_for(|phase| matches!(phase, Phase::Ended { .. })).await.map(|ended| ended.clone()) };
         tokio::select! {
             biased;
             Ok(answered) = answer => (answered.outcome, answered.took),
-            Ok(ended) = ended => match &*ended {
-                Phase::Ended { outcome, .. } => (outcome.clone(), Duration::ZERO),
+            Ok(ended) = ended => match ended {
+                Phase::Ended { outcome, .. } => (outcome, Duration::ZERO),
                 _ => unreachable!("waited for the end"),
             },
             () = too_late => (Outcome::TimedOut, timeout),
@@ -209,12 +226,13 @@ impl Obituary {
 #[derive(Debug)]
 struct Shared {
     function: String,
+    region: String,
     events: mpsc::UnboundedSender<Event>,
     /// Asked by one `next` at a time, as by a real runtime.
     queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Event>>,
     waiting: Mutex<HashMap<String, Waiting>>,
     phase: watch::Sender<Phase>,
-    count: AtomicU64,
+    count: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Clone)]
@@ -256,15 +274,16 @@ impl Drop for Forget<'_> {
 }
 
 impl Shared {
-    fn new(function: &str) -> Self {
+    fn new(function: &str, region: &str, count: Arc<AtomicU64>) -> Self {
         let (events, queue) = mpsc::unbounded_channel();
         Self {
             function: function.to_owned(),
+            region: region.to_owned(),
             events,
             queue: tokio::sync::Mutex::new(queue),
             waiting: Mutex::default(),
             phase: watch::Sender::new(Phase::Starting),
-            count: AtomicU64::new(1),
+            count,
         }
     }
 
@@ -274,11 +293,11 @@ impl Shared {
 
     /// A request id that says which invocation it was.
     fn next_id(&self) -> String {
-        format!("00000000-0000-4000-8000-{:012}", self.count.fetch_add(1, Ordering::Relaxed))
+        format!("00000000-0000-4000-8000-{:012}", self.count.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     fn arn(&self) -> String {
-        format!("arn:aws:lambda:{}:{}:function:{}", crate::REGION, crate::ACCOUNT, self.function)
+        format!("arn:aws:lambda:{}:{}:function:{}", self.region, crate::ACCOUNT, self.function)
     }
 
     fn end(&self, outcome: Outcome) {

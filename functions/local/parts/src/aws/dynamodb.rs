@@ -17,12 +17,16 @@ use hyper_util::{
 };
 use serde_json::{Value, json};
 
-use super::{error, lock};
-use crate::server::{HangUp, Reply};
+use super::{error, journal::Journal, lock};
+use crate::{
+    Place,
+    server::{HangUp, Reply},
+};
 
 /// The service, with no table at first. Faults apply to requests, not to the helpers here.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
+    place: Place,
     database: Emulator,
     address: SocketAddr,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -49,7 +53,7 @@ struct State {
     latency: Duration,
     down: bool,
     hanging: usize,
-    calls: Vec<Call>,
+    calls: Journal<Call>,
 }
 
 impl DynamoDb {
@@ -86,17 +90,23 @@ impl DynamoDb {
 
     /// The requests of this operation so far, in order.
     pub fn calls(&self, operation: &str) -> Vec<Call> {
-        lock(&self.state).calls.iter().filter(|call| call.operation == operation).cloned().collect()
+        lock(&self.state).calls.calls().iter().filter(|call| call.operation == operation).cloned().collect()
     }
 
     /// All requests so far, in order.
     pub fn all_calls(&self) -> Vec<Call> {
-        lock(&self.state).calls.clone()
+        lock(&self.state).calls.calls().to_vec()
     }
 
     /// No faults and no journal, as at the start. The tables stay.
     pub fn reset(&self) {
-        *lock(&self.state) = State::default();
+        let mut state = lock(&self.state);
+        state.calls.reset();
+        *state = State { calls: std::mem::take(&mut state.calls), ..State::default() };
+    }
+
+    pub(super) fn journal(&self, on: bool) {
+        lock(&self.state).calls.switch(on);
     }
 
     /// A table like Newsloom's: hash key `article_id`, on demand, a stream of new images.
@@ -189,11 +199,12 @@ impl Call {
 
 impl DynamoDb {
     /// An empty database, and a port for it that [`serve`](Self::serve) answers on.
-    pub(super) fn start() -> io::Result<Self> {
+    pub(super) fn start(place: Place) -> io::Result<Self> {
         let database = Database::memory().map_err(io::Error::other)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         Ok(Self {
+            place,
             database: Emulator(database),
             address: listener.local_addr()?,
             client: Client::builder(TokioExecutor::new()).build_http(),
@@ -219,9 +230,8 @@ impl DynamoDb {
     }
 
     fn note(&self, operation: &str, body: &Bytes) -> usize {
-        let mut state = lock(&self.state);
-        state.calls.push(Call { operation: operation.to_owned(), body: body.clone(), answered: None });
-        state.calls.len() - 1
+        let call = Call { operation: operation.to_owned(), body: body.clone(), answered: None };
+        lock(&self.state).calls.add(call)
     }
 
     async fn decide(&self, operation: &str, request: Request<Bytes>) -> Reply {
@@ -273,17 +283,36 @@ impl DynamoDb {
             .expect("an address is an authority");
         // The length may have changed; the client sets its own.
         head.headers.remove("content-length");
+        let here = self.place.arn("dynamodb", "");
+        let body = replaced(body, &[(&here, EMULATORS_ARN)]);
         match self.client.request(Request::from_parts(head, Full::new(body))).await {
             Ok(response) => {
-                let (head, body) = response.into_parts();
-                let body = body.collect().await.map_err(|_| HangUp)?;
-                Ok(Response::from_parts(head, Full::new(body.to_bytes())))
+                let (mut head, body) = response.into_parts();
+                let body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
+                let region = format!(r#""awsRegion":"{}""#, self.place.region);
+                // Both say what the body was; the client checks neither, and the server says its length anyway.
+                head.headers.remove("content-length");
+                head.headers.remove("x-amz-crc32");
+                let body = replaced(body, &[(EMULATORS_ARN, &here), (r#""awsRegion":"dynoxide""#, &region)]);
+                Ok(Response::from_parts(head, Full::new(body)))
             }
             Err(failure) => {
                 Ok(error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", &format!("the emulator: {failure}")))
             }
         }
     }
+}
+
+/// How the emulator begins the ARNs of its tables and streams: region and account can't be chosen.
+const EMULATORS_ARN: &str = "arn:aws:dynamodb:dynoxide:000000000000:";
+
+/// The body with texts in place of others, if any is in it.
+fn replaced(body: Bytes, texts: &[(&str, &str)]) -> Bytes {
+    let Ok(text) = std::str::from_utf8(&body) else { return body };
+    if !texts.iter().any(|(old, _)| text.contains(old)) {
+        return body;
+    }
+    texts.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new)).into()
 }
 
 const TOO_MUCH: &str = "The level of configured provisioned throughput for the table was exceeded. Consider increasing \

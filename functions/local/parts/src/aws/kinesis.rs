@@ -22,8 +22,9 @@ use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use self::faults::{Fault, Faults};
-use super::{error, lock};
+use super::{error, journal::Journal, lock};
 use crate::{
+    Place,
     background::Background,
     server::{HangUp, Reply, respond},
 };
@@ -31,12 +32,16 @@ use crate::{
 /// The media type of Kinesis' answers.
 const AWS_JSON: &str = "application/x-amz-json-1.1";
 
+/// What an on-demand stream begins with (Kinesis Data Streams Developer Guide, "Choose the right mode").
+const ON_DEMAND_SHARDS: u32 = 4;
+
 /// The service, with no stream at first. Faults apply to requests, not to the helpers here.
 ///
-/// It takes records of up to 1 MiB and requests of up to 5 MiB. It speaks JSON, as the SDK for Rust does, and has no
+/// It says of every stream that it is provisioned, whichever mode it was created with. It takes records of up to 1 MiB and requests of up to 5 MiB. It speaks JSON, as the SDK for Rust does, and has no
 /// enhanced fan-out.
 #[derive(Debug, Clone)]
 pub struct Kinesis {
+    place: Place,
     emulator: Emulator,
     /// Where the emulator's own tasks run, such as a new stream becoming active.
     background: Arc<Background>,
@@ -77,7 +82,7 @@ pub struct StreamRecord {
 #[derive(Debug, Default)]
 struct State {
     faults: Faults,
-    calls: Vec<Call>,
+    calls: Journal<Call>,
 }
 
 impl Kinesis {
@@ -131,12 +136,18 @@ impl Kinesis {
 
     /// The requests of this operation so far, in order.
     pub fn calls(&self, operation: &str) -> Vec<Call> {
-        lock(&self.state).calls.iter().filter(|call| call.operation == operation).cloned().collect()
+        lock(&self.state).calls.calls().iter().filter(|call| call.operation == operation).cloned().collect()
     }
 
     /// No faults and no journal, as at the start. The streams stay.
     pub fn reset(&self) {
-        *lock(&self.state) = State::default();
+        let mut state = lock(&self.state);
+        state.calls.reset();
+        *state = State { calls: std::mem::take(&mut state.calls), faults: Faults::default() };
+    }
+
+    pub(super) fn journal(&self, on: bool) {
+        lock(&self.state).calls.switch(on);
     }
 
     /// A stream of so many shards, ready to be written.
@@ -226,17 +237,18 @@ fn decoded(record: &Value) -> Vec<u8> {
 }
 
 impl Kinesis {
-    pub(super) fn start() -> io::Result<Self> {
+    pub(super) fn start(place: Place) -> io::Result<Self> {
         let options = StoreOptions {
             create_stream_ms: 0,
             delete_stream_ms: 0,
             update_stream_ms: 0,
             shard_limit: 1000,
-            aws_account_id: crate::ACCOUNT.to_owned(),
-            aws_region: crate::REGION.to_owned(),
+            aws_account_id: place.account.clone(),
+            aws_region: place.region.clone(),
             ..StoreOptions::default()
         };
         Ok(Self {
+            place,
             emulator: Emulator { store: Store::new(options), turn: Arc::default() },
             background: Arc::new(Background::run("kinesis", std::future::pending())?),
             state: Arc::default(),
@@ -253,9 +265,8 @@ impl Kinesis {
     }
 
     fn note(&self, operation: &str, body: &Bytes) -> usize {
-        let mut state = lock(&self.state);
-        state.calls.push(Call { operation: operation.to_owned(), body: body.clone(), answered: None });
-        state.calls.len() - 1
+        let call = Call { operation: operation.to_owned(), body: body.clone(), answered: None };
+        lock(&self.state).calls.add(call)
     }
 
     async fn decide(&self, operation: &str, body: &Bytes) -> Reply {
@@ -292,8 +303,13 @@ impl Kinesis {
         if matches!(known, Operation::SubscribeToShard) {
             return Err(unknown());
         }
-        let request: Value = serde_json::from_slice(body)
+        let mut request: Value = serde_json::from_slice(body)
             .map_err(|misread| KinesisErrorResponse::serialization_error(&misread.to_string()))?;
+        let on_demand = request["StreamModeDetails"]["StreamMode"] == "ON_DEMAND";
+        if matches!(known, Operation::CreateStream) && on_demand && request["ShardCount"].is_null() {
+            // The emulator wants a number for these, too.
+            request["ShardCount"] = ON_DEMAND_SHARDS.into();
+        }
         let request = checked(known, &request)?;
         if matches!(known, Operation::PutRecords) {
             return self.put_records(request).await.map(Some);
@@ -313,7 +329,8 @@ impl Kinesis {
             stored = answer.unwrap_or_default()["Records"].as_array_mut().map(std::mem::take).unwrap_or_default();
         }
         let mut stored = stored.into_iter();
-        let entries = failing.iter().map(|fails| if *fails { throttled() } else { stored.next().unwrap_or_default() });
+        let entries =
+            failing.iter().map(|fails| if *fails { throttled(&self.place) } else { stored.next().unwrap_or_default() });
         let entries: Vec<_> = entries.collect();
         Ok(json!({ "FailedRecordCount": failed.len(), "Records": entries }))
     }
@@ -328,8 +345,8 @@ fn checked(operation: Operation, request: &Value) -> Result<Value, KinesisErrorR
     Ok(request)
 }
 
-fn throttled() -> Value {
-    let message = "Rate exceeded for shard shardId-000000000000 in stream under account 123456789012.";
+fn throttled(place: &Place) -> Value {
+    let message = format!("Rate exceeded for shard shardId-000000000000 in stream under account {}.", place.account);
     json!({ "ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": message })
 }
 

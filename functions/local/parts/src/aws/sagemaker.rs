@@ -17,14 +17,19 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use super::{
+    journal::Journal,
     lexicon::{judge, tokens},
     lock,
 };
-use crate::server::{self, HangUp, Reply};
+use crate::{
+    Place,
+    server::{self, HangUp, Reply},
+};
 
 /// The service. Endpoints exist by being asked, unless [`only`](Self::only) lists them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SageMaker {
+    place: Place,
     state: Arc<Mutex<State>>,
 }
 
@@ -93,7 +98,8 @@ struct State {
     only: Option<Vec<String>>,
     poison: Vec<String>,
     throttled_until: Option<Instant>,
-    calls: Vec<Call>,
+    calls: Journal<Call>,
+    judged: usize,
     in_progress: usize,
     peak: usize,
 }
@@ -151,18 +157,17 @@ impl SageMaker {
 
     /// The requests so far, in the order they came.
     pub fn calls(&self) -> Vec<Call> {
-        lock(&self.state).calls.clone()
+        lock(&self.state).calls.calls().to_vec()
     }
 
     /// How many requests there were.
     pub fn count(&self) -> usize {
-        lock(&self.state).calls.len()
+        lock(&self.state).calls.total()
     }
 
     /// How many headlines were in the requests that got an opinion (200).
     pub fn judged(&self) -> usize {
-        let state = lock(&self.state);
-        state.calls.iter().filter(|call| call.answered == Some(200)).map(|call| call.inputs.len()).sum()
+        lock(&self.state).judged
     }
 
     /// The largest number of requests that were in progress at once, those in line included.
@@ -173,7 +178,9 @@ impl SageMaker {
     /// As it was at the start: no journal, no script, no latency. A request in progress goes on.
     pub fn reset(&self) {
         let mut state = lock(&self.state);
-        *state = State { in_progress: state.in_progress, ..State::default() };
+        state.calls.reset();
+        let calls = std::mem::take(&mut state.calls);
+        *state = State { in_progress: state.in_progress, calls, ..State::default() };
     }
 
     /// What the endpoint's model says of a headline: the label, and how sure it is.
@@ -218,6 +225,14 @@ pub(super) fn endpoint(path: &str) -> Option<&str> {
 }
 
 impl SageMaker {
+    pub(super) fn new(place: Place) -> Self {
+        Self { place, state: Arc::default() }
+    }
+
+    pub(super) fn journal(&self, on: bool) {
+        lock(&self.state).calls.switch(on);
+    }
+
     pub(super) async fn invoke(&self, endpoint: &str, request: &Request<Bytes>) -> Reply {
         let asked = Asked::read(request.body());
         let progress = Progress::start(self, endpoint, &asked, request.body().len());
@@ -227,9 +242,9 @@ impl SageMaker {
     }
 
     async fn decide(&self, endpoint: &str, asked: &Asked) -> Reply {
-        let refusal = lock(&self.state).refusal(endpoint);
+        let refusal = lock(&self.state).refusal(endpoint, &self.place);
         if let Some(answer) = refusal {
-            return answer.reply(endpoint).await;
+            return answer.reply(endpoint, &self.place).await;
         }
         self.work(endpoint, asked.inputs.len()).await;
         let (labels, poison) = {
@@ -237,8 +252,8 @@ impl SageMaker {
             (state.endpoint(endpoint).labels.clone(), state.poison.clone())
         };
         match asked.answer(&labels, &poison) {
-            Ok(opinions) => Answer::Body(opinions.to_string()).reply(endpoint).await,
-            Err(message) => Answer::ModelError { status: 400, message }.reply(endpoint).await,
+            Ok(opinions) => Answer::Body(opinions.to_string()).reply(endpoint, &self.place).await,
+            Err(message) => Answer::ModelError { status: 400, message }.reply(endpoint, &self.place).await,
         }
     }
 
@@ -274,9 +289,9 @@ impl State {
     }
 
     /// What is answered without asking the model.
-    fn refusal(&mut self, endpoint: &str) -> Option<Answer> {
+    fn refusal(&mut self, endpoint: &str, place: &Place) -> Option<Answer> {
         if self.only.as_ref().is_some_and(|only| !only.iter().any(|name| name == endpoint)) {
-            let message = format!("Endpoint {endpoint} of account {} not found.", crate::ACCOUNT);
+            let message = format!("Endpoint {endpoint} of account {} not found.", place.account);
             return Some(Answer::Validation(message));
         }
         if self.throttled_until.is_some_and(|until| Instant::now() < until) {
@@ -290,6 +305,7 @@ impl State {
 struct Progress<'a> {
     sagemaker: &'a SageMaker,
     call: usize,
+    headlines: usize,
 }
 
 impl<'a> Progress<'a> {
@@ -297,19 +313,23 @@ impl<'a> Progress<'a> {
         let mut state = lock(&sagemaker.state);
         state.in_progress += 1;
         state.peak = state.peak.max(state.in_progress);
-        state.calls.push(Call {
+        let call = state.calls.add(Call {
             endpoint: endpoint.to_owned(),
             inputs: asked.inputs.clone(),
             parameters: Value::Object(asked.parameters.clone()),
             answered: None,
             bytes,
         });
-        Self { sagemaker, call: state.calls.len() - 1 }
+        Self { sagemaker, call, headlines: asked.inputs.len() }
     }
 
     fn answered(&self, reply: &Reply) {
         let status = reply.as_ref().ok().map(|response| response.status().as_u16());
-        if let Some(call) = lock(&self.sagemaker.state).calls.get_mut(self.call) {
+        let mut state = lock(&self.sagemaker.state);
+        if status == Some(200) {
+            state.judged += self.headlines;
+        }
+        if let Some(call) = state.calls.get_mut(self.call) {
             call.answered = status;
         }
     }
@@ -420,12 +440,12 @@ fn opinions(text: &str, labels: &Labels) -> [(String, f64); 3] {
 }
 
 impl Answer {
-    async fn reply(self, endpoint: &str) -> Reply {
+    async fn reply(self, endpoint: &str, place: &Place) -> Reply {
         let refused = |status, kind, message: &str| Ok(refuse(status, kind, &json!({ "Message": message })));
         match self {
             Self::Throttled => refused(400, "ThrottlingException", "Rate exceeded"),
             Self::NotReady => refused(429, "ModelNotReadyException", "The model is not ready for inference yet."),
-            Self::ModelError { status, message } => Ok(model_error(endpoint, status, &message)),
+            Self::ModelError { status, message } => Ok(model_error(endpoint, place, status, &message)),
             Self::InternalFailure => refused(500, "InternalFailure", "An internal failure occurred."),
             Self::Unavailable => refused(503, "ServiceUnavailable", "The service is currently unavailable."),
             Self::Validation(message) => refused(400, "ValidationError", &message),
@@ -446,15 +466,15 @@ fn opinion(body: String) -> Response<Full<Bytes>> {
 }
 
 /// As SageMaker words it, around what the container said.
-fn model_error(endpoint: &str, status: u16, message: &str) -> Response<Full<Bytes>> {
+fn model_error(endpoint: &str, place: &Place, status: u16, message: &str) -> Response<Full<Bytes>> {
     let kind = if status < 500 { "InternalServerException" } else { "InternalServerError" };
     let said = format!("{{\n  \"code\": {status},\n  \"type\": \"{kind}\",\n  \"message\": {}\n}}\n", json!(message));
     let whose = if status < 500 { "client" } else { "server" };
     let group = format!("/aws/sagemaker/Endpoints/{endpoint}");
-    let (region, account) = (crate::REGION, crate::ACCOUNT);
+    let account = &place.account;
     let body = json!({
         "ErrorCode": if status < 500 { "CLIENT_ERROR_FROM_MODEL" } else { "SERVER_ERROR_FROM_MODEL" },
-        "LogStreamArn": format!("arn:aws:logs:{region}:{account}:log-group:{group}"),
+        "LogStreamArn": place.arn("logs", &format!("log-group:{group}")),
         "Message": format!("Received {whose} error ({status}) from primary with message \"{said}\". See the log group {group} in account {account} for more information."),
         "OriginalMessage": said,
         "OriginalStatusCode": status,

@@ -1,26 +1,40 @@
-//! SQS: queues that can be sent to, and read by the test. Any queue URL is a queue.
+//! SQS: standard queues.
+
+mod content;
+mod queue;
 
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::{Response, StatusCode};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use hyper::{Request, Response, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
 
+use self::{
+    content::Content,
+    queue::{Queue, Wanted},
+};
 use super::{AWS_JSON, error, lock};
-use crate::server::{request_id, respond};
+use crate::{Place, server::respond};
 
 /// The largest message, and the largest batch, in bytes: bodies and attributes together.
 const MOST_BYTES: usize = 1 << 20;
 
-/// The service, with no message at first.
-#[derive(Debug, Clone, Default)]
+/// The service, with no queue at first. A queue is known by its name: in whatever host's URL, and in its ARN.
+///
+/// A queue that is sent to and isn't there is made, unless only [created](Self::only_created) ones are wanted.
+#[derive(Debug, Clone)]
 pub struct Sqs {
+    place: Place,
     state: Arc<Mutex<State>>,
+    /// Wakes who waits for messages.
+    sent: Arc<Notify>,
 }
 
 /// A message as it was sent.
@@ -34,15 +48,40 @@ pub struct Message {
 
 #[derive(Debug, Default)]
 struct State {
-    queues: BTreeMap<String, Vec<Message>>,
+    /// By name.
+    queues: BTreeMap<String, Queue>,
+    only_created: bool,
     failures: usize,
     calls: usize,
+    waiting: usize,
 }
 
 impl Sqs {
-    /// The messages of a queue so far, in the order they were sent.
-    pub fn messages(&self, queue_url: &str) -> Vec<Message> {
-        lock(&self.state).queues.get(queue_url).cloned().unwrap_or_default()
+    /// A queue of this name, if there is none, and its ARN.
+    pub fn create_queue(&self, name: &str) -> String {
+        let queue = || Queue::new(BTreeMap::new()).ok();
+        let mut state = lock(&self.state);
+        if !state.queues.contains_key(name)
+            && let Some(queue) = queue()
+        {
+            state.queues.insert(name.to_owned(), queue);
+        }
+        self.arn(name)
+    }
+
+    /// The ARN of the queue of this name, whether it is there or not.
+    pub fn arn(&self, name: &str) -> String {
+        self.place.arn("sqs", name)
+    }
+
+    /// Whether only queues that were created exist, and sending to others fails, `QueueDoesNotExist`. Defaults to false.
+    pub fn only_created(&self, only: bool) {
+        lock(&self.state).only_created = only;
+    }
+
+    /// The messages in a queue, received or not, in the order they were sent. It is named by URL, ARN or name.
+    pub fn messages(&self, queue: &str) -> Vec<Message> {
+        lock(&self.state).queues.get(name(queue)).map(Queue::messages).unwrap_or_default()
     }
 
     /// The next so many messages fail: one of a batch as its entry (`InternalError`, not the sender's fault), one
@@ -51,29 +90,173 @@ impl Sqs {
         lock(&self.state).failures = messages;
     }
 
+    /// How many receivers wait for a message now.
+    pub fn waiting(&self) -> usize {
+        lock(&self.state).waiting
+    }
+
     /// How many requests there were.
     pub fn count(&self) -> usize {
         lock(&self.state).calls
     }
 
-    /// No message and no fault, as at the start.
+    /// No queue and no fault, as at the start.
     pub fn reset(&self) {
-        *lock(&self.state) = State::default();
+        let mut state = lock(&self.state);
+        *state = State { waiting: state.waiting, ..State::default() };
     }
 
-    pub(super) fn answer(&self, operation: &str, body: &Bytes) -> Response<Full<Bytes>> {
-        let mut state = lock(&self.state);
-        state.calls += 1;
+    pub(super) fn new(place: Place) -> Self {
+        Self { place, state: Arc::default(), sent: Arc::default() }
+    }
+
+    /// The answer; none to an operation that isn't known.
+    pub(super) async fn answer(&self, operation: &str, request: &Request<Bytes>) -> Option<Response<Full<Bytes>>> {
+        let body = request.body();
+        let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or("localhost");
         let answer = match operation {
-            "SendMessage" => serde_json::from_slice(body).map(|send| state.send(send)),
-            _ => serde_json::from_slice(body).map(|batch| state.send_batch(batch)),
+            "SendMessage" => self.state_of(body, State::send),
+            "SendMessageBatch" => self.state_of(body, State::send_batch),
+            "DeleteMessage" => self.state_of(body, State::delete),
+            "DeleteMessageBatch" => self.state_of(body, State::delete_batch),
+            "PurgeQueue" => self.state_of(body, State::purge),
+            "CreateQueue" => self.state_of(body, |state, create| state.create(create, |name| self.url(host, name))),
+            "GetQueueUrl" => self.state_of(body, |state, named: Named| {
+                state.existing(&named.queue_name)?;
+                Ok(json!({ "QueueUrl": self.url(host, &named.queue_name) }))
+            }),
+            "GetQueueAttributes" => self.state_of(body, |state, describe: Describe| {
+                let arn = self.arn(name(&describe.queue_url));
+                let attributes = state.existing(&describe.queue_url)?.describe(&arn, &describe.attribute_names);
+                Ok(json!({ "Attributes": attributes }))
+            }),
+            "ReceiveMessage" => self.receive(body).await,
+            _ => return None,
         };
-        match answer {
-            Ok(Ok(answer)) => respond(StatusCode::OK, AWS_JSON, answer.to_string()),
-            Ok(Err(refusal)) => refusal.response(),
-            Err(misread) => error(StatusCode::BAD_REQUEST, "SerializationException", &misread.to_string()),
+        lock(&self.state).calls += 1;
+        if operation.starts_with("SendMessage") {
+            self.sent.notify_waiters();
+        }
+        Some(
+            answer.map_or_else(
+                |refusal| refusal.response(),
+                |answer| respond(StatusCode::OK, AWS_JSON, answer.to_string()),
+            ),
+        )
+    }
+
+    fn state_of<T: DeserializeOwned>(
+        &self,
+        body: &Bytes,
+        act: impl FnOnce(&mut State, T) -> Result<Value, Refusal>,
+    ) -> Result<Value, Refusal> {
+        act(&mut lock(&self.state), read(body)?)
+    }
+
+    fn url(&self, host: &str, name: &str) -> String {
+        format!("http://{host}/{}/{name}", self.place.account)
+    }
+
+    /// Waits for a message, for as long as the request or the queue says.
+    async fn receive(&self, body: &Bytes) -> Result<Value, Refusal> {
+        let asked: Receive = read(body)?;
+        asked.check()?;
+        let begin = Instant::now();
+        loop {
+            let sent = self.sent.notified();
+            tokio::pin!(sent);
+            // From now on, so that nothing is missed that is sent while we look.
+            sent.as_mut().enable();
+            let (messages, wait, next) = lock(&self.state).receive(&asked)?;
+            let left = wait.saturating_sub(begin.elapsed());
+            if !messages.is_empty() || left.is_zero() {
+                // SQS leaves the list out when it would be empty.
+                return Ok(if messages.is_empty() { json!({}) } else { json!({ "Messages": messages }) });
+            }
+            let next = next.map_or(left, |next| next.saturating_duration_since(Instant::now()).min(left));
+            let _waiting = Waiting::begin(&self.state);
+            let _ = tokio::time::timeout(next, sent).await;
         }
     }
+}
+
+/// A receiver that waits, also one that gives up.
+struct Waiting<'a>(&'a Mutex<State>);
+
+impl<'a> Waiting<'a> {
+    fn begin(state: &'a Mutex<State>) -> Self {
+        lock(state).waiting += 1;
+        Self(state)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        lock(self.0).waiting -= 1;
+    }
+}
+
+/// A queue's name: the last part of its URL or ARN.
+fn name(queue: &str) -> &str {
+    queue.rsplit(['/', ':']).next().unwrap_or(queue)
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|misread| Refusal::new("SerializationException", misread.to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Create {
+    queue_name: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Named {
+    queue_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Describe {
+    queue_url: String,
+    #[serde(default)]
+    attribute_names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Purge {
+    queue_url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Receive {
+    queue_url: String,
+    #[serde(default)]
+    max_number_of_messages: Option<usize>,
+    #[serde(default)]
+    visibility_timeout: Option<u64>,
+    #[serde(default)]
+    wait_time_seconds: Option<u64>,
+    #[serde(default)]
+    message_attribute_names: Vec<String>,
+    #[serde(default)]
+    message_system_attribute_names: Vec<String>,
+    /// The older name of the same.
+    #[serde(default)]
+    attribute_names: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Delete {
+    queue_url: String,
+    receipt_handle: String,
 }
 
 #[derive(Deserialize)]
@@ -85,10 +268,10 @@ struct Send {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Batch {
+#[serde(rename_all = "PascalCase", bound = "E: DeserializeOwned")]
+struct Batch<E> {
     queue_url: String,
-    entries: Vec<Entry>,
+    entries: Vec<E>,
 }
 
 #[derive(Deserialize)]
@@ -101,22 +284,89 @@ struct Entry {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Content {
-    message_body: String,
-    #[serde(default)]
-    message_attributes: BTreeMap<String, Attribute>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attribute {
-    data_type: String,
-    /// Binary values are left out: nothing here sends them.
-    #[serde(default)]
-    string_value: Option<String>,
+struct DeleteEntry {
+    id: String,
+    receipt_handle: String,
 }
 
 impl State {
+    fn create(&mut self, create: Create, url: impl Fn(&str) -> String) -> Result<Value, Refusal> {
+        let Create { queue_name, attributes } = create;
+        let fifo = queue_name.rsplit_once('.').is_some_and(|(_, kind)| kind == "fifo");
+        if fifo || attributes.contains_key("FifoQueue") {
+            return Err(Refusal::new("AWS.SimpleQueueService.UnsupportedOperation", "no FIFO queues on this machine"));
+        }
+        if !is_entry_id(&queue_name) {
+            let message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
+            return Err(Refusal::new("InvalidParameterValue", message));
+        }
+        match self.queues.get(&queue_name) {
+            None => drop(self.queues.insert(queue_name.clone(), Queue::new(attributes)?)),
+            Some(there) => {
+                if let Some(attribute) = there.differs_in(&attributes) {
+                    let message = format!(
+                        "A queue already exists with the same name and a different value for attribute {attribute}"
+                    );
+                    return Err(Refusal::new("QueueAlreadyExists", message));
+                }
+            }
+        }
+        Ok(json!({ "QueueUrl": url(&queue_name) }))
+    }
+
+    fn existing(&mut self, queue: &str) -> Result<&mut Queue, Refusal> {
+        self.queues.get_mut(name(queue)).ok_or_else(|| {
+            let message = "The specified queue does not exist.";
+            Refusal { shape: "QueueDoesNotExist", ..Refusal::new("AWS.SimpleQueueService.NonExistentQueue", message) }
+        })
+    }
+
+    /// The queue to send to.
+    fn wanted(&mut self, queue: &str) -> Result<&mut Queue, Refusal> {
+        let known = name(queue);
+        if !self.only_created && !self.queues.contains_key(known) {
+            self.queues.insert(known.to_owned(), Queue::new(BTreeMap::new())?);
+        }
+        self.existing(queue)
+    }
+
+    fn purge(&mut self, Purge { queue_url }: Purge) -> Result<Value, Refusal> {
+        self.existing(&queue_url)?.purge();
+        Ok(json!({}))
+    }
+
+    /// What there is now, how long to wait when that is nothing, and when to look again.
+    fn receive(&mut self, asked: &Receive) -> Result<(Vec<Value>, Duration, Option<Instant>), Refusal> {
+        let queue = self.existing(&asked.queue_url)?;
+        let system_attributes = [asked.message_system_attribute_names.as_slice(), &asked.attribute_names].concat();
+        let wanted = Wanted {
+            most: asked.max_number_of_messages.unwrap_or(1),
+            visibility: asked.visibility_timeout.map_or_else(|| queue.visibility(), Duration::from_secs),
+            system_attributes: &system_attributes,
+            attributes: &asked.message_attribute_names,
+        };
+        let wait = asked.wait_time_seconds.map_or_else(|| queue.wait(), Duration::from_secs);
+        Ok((queue.receive(&wanted), wait, queue.next_visible()))
+    }
+
+    fn delete(&mut self, Delete { queue_url, receipt_handle }: Delete) -> Result<Value, Refusal> {
+        self.existing(&queue_url)?.delete(&receipt_handle)?;
+        Ok(json!({}))
+    }
+
+    fn delete_batch(&mut self, batch: Batch<DeleteEntry>) -> Result<Value, Refusal> {
+        check_batch("DeleteMessageBatchRequestEntry", batch.entries.iter().map(|entry| (entry.id.as_str(), 0)))?;
+        let queue = self.existing(&batch.queue_url)?;
+        let mut outcome = BatchOutcome::default();
+        for DeleteEntry { id, receipt_handle } in batch.entries {
+            match queue.delete(&receipt_handle) {
+                Ok(()) => outcome.succeeded(&id, Map::new()),
+                Err(refusal) => outcome.failed(&id, &refusal),
+            }
+        }
+        Ok(outcome.answer())
+    }
+
     fn send(&mut self, send: Send) -> Result<Value, Refusal> {
         if send.content.bytes() > MOST_BYTES {
             return Err(Refusal::new(
@@ -128,27 +378,24 @@ impl State {
         if self.fails() {
             return Err(Refusal { status: 500, ..Refusal::new("InternalFailure", "told to fail") });
         }
-        Ok(self.keep(&send.queue_url, send.content))
+        Ok(keep(self.wanted(&send.queue_url)?, send.content).into())
     }
 
-    fn send_batch(&mut self, batch: Batch) -> Result<Value, Refusal> {
-        batch.check()?;
-        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+    fn send_batch(&mut self, batch: Batch<Entry>) -> Result<Value, Refusal> {
+        let sizes = batch.entries.iter().map(|entry| (entry.id.as_str(), entry.content.bytes()));
+        check_batch("SendMessageBatchRequestEntry", sizes)?;
+        self.wanted(&batch.queue_url)?;
+        let mut outcome = BatchOutcome::default();
         for Entry { id, content } in batch.entries {
             match content.check() {
-                Err(refusal) => failed
-                    .push(json!({ "Id": id, "SenderFault": true, "Code": refusal.code, "Message": refusal.message })),
-                Ok(()) if self.fails() => failed.push(
-                    json!({ "Id": id, "SenderFault": false, "Code": "InternalError", "Message": "told to fail" }),
-                ),
-                Ok(()) => {
-                    let mut kept = self.keep(&batch.queue_url, content);
-                    kept["Id"] = id.into();
-                    successful.push(kept);
+                Err(refusal) => outcome.failed(&id, &refusal),
+                Ok(()) if self.fails() => {
+                    outcome.failed(&id, &Refusal { status: 500, ..Refusal::new("InternalError", "told to fail") });
                 }
+                Ok(()) => outcome.succeeded(&id, keep(self.wanted(&batch.queue_url)?, content)),
             }
         }
-        Ok(json!({ "Successful": successful, "Failed": failed }))
+        Ok(outcome.answer())
     }
 
     fn fails(&mut self) -> bool {
@@ -156,127 +403,100 @@ impl State {
         self.failures = self.failures.saturating_sub(1);
         fails
     }
-
-    /// Puts a message in its queue, and says what a client checks: the digests.
-    fn keep(&mut self, queue_url: &str, content: Content) -> Value {
-        let mut kept =
-            json!({ "MessageId": request_id(), "MD5OfMessageBody": digest(content.message_body.as_bytes()) });
-        if !content.message_attributes.is_empty() {
-            kept["MD5OfMessageAttributes"] = content.digest_of_attributes().into();
-        }
-        let attributes = content.message_attributes.into_iter();
-        let attributes =
-            attributes.map(|(name, attribute)| (name, attribute.string_value.unwrap_or_default())).collect();
-        let message = Message { body: content.message_body, attributes };
-        self.queues.entry(queue_url.to_owned()).or_default().push(message);
-        kept
-    }
 }
 
-impl Batch {
+impl Receive {
     fn check(&self) -> Result<(), Refusal> {
-        let ids: HashSet<_> = self.entries.iter().map(|entry| entry.id.as_str()).collect();
-        let bytes: usize = self.entries.iter().map(|entry| entry.content.bytes()).sum();
-        let refused = |code: &'static str, message: String| Err(Refusal::new(code, message));
-        match self.entries.len() {
-            0 => refused("AWS.SimpleQueueService.EmptyBatchRequest", "There should be at least one SendMessageBatchRequestEntry in the request.".to_owned()),
-            many if many > 10 => refused("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", format!("Maximum number of entries per request are 10. You have sent {many}.")),
-            many if many > ids.len() => refused("AWS.SimpleQueueService.BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.".to_owned()),
-            _ if !ids.iter().all(|id| is_entry_id(id)) => refused("AWS.SimpleQueueService.InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.".to_owned()),
-            _ if bytes > MOST_BYTES => refused("AWS.SimpleQueueService.BatchRequestTooLong", format!("Batch requests cannot be longer than {MOST_BYTES} bytes. You have sent {bytes} bytes.")),
+        let within = |name: &str, given: Option<u64>, least: u64, most: u64| match given {
+            Some(value) if !(least..=most).contains(&value) => Err(Refusal::new(
+                "InvalidParameterValue",
+                format!(
+                    "Value {value} for parameter {name} is invalid. Reason: Must be between {least} and {most}, if provided."
+                ),
+            )),
             _ => Ok(()),
-        }
+        };
+        within("MaxNumberOfMessages", self.max_number_of_messages.map(|most| most as u64), 1, 10)?;
+        within("VisibilityTimeout", self.visibility_timeout, 0, 43_200)?;
+        within("WaitTimeSeconds", self.wait_time_seconds, 0, 20)
     }
 }
 
+/// Puts a message in its queue, and says what a client checks: the digests.
+fn keep(queue: &mut Queue, content: Content) -> Map<String, Value> {
+    let mut kept = Map::new();
+    kept.insert("MD5OfMessageBody".to_owned(), content.digest_of_body().into());
+    if let Some(digest) = content.digest_of_attributes() {
+        kept.insert("MD5OfMessageAttributes".to_owned(), digest.into());
+    }
+    kept.insert("MessageId".to_owned(), queue.send(content).into());
+    kept
+}
+
+/// What became of the entries of a batch.
+#[derive(Default)]
+struct BatchOutcome {
+    successful: Vec<Value>,
+    failed: Vec<Value>,
+}
+
+impl BatchOutcome {
+    fn succeeded(&mut self, id: &str, mut entry: Map<String, Value>) {
+        entry.insert("Id".to_owned(), id.into());
+        self.successful.push(entry.into());
+    }
+
+    fn failed(&mut self, id: &str, refusal: &Refusal) {
+        let senders = refusal.status < 500;
+        self.failed.push(json!({ "Id": id, "SenderFault": senders, "Code": refusal.code, "Message": refusal.message }));
+    }
+
+    fn answer(self) -> Value {
+        json!({ "Successful": self.successful, "Failed": self.failed })
+    }
+}
+
+/// What SQS asks of the ids and sizes of a batch's entries.
+fn check_batch<'a>(kind: &str, entries: impl Iterator<Item = (&'a str, usize)>) -> Result<(), Refusal> {
+    let (ids, sizes): (Vec<_>, Vec<_>) = entries.unzip();
+    let distinct: HashSet<_> = ids.iter().collect();
+    let bytes: usize = sizes.iter().sum();
+    let refused = |code: &'static str, message: String| Err(Refusal::new(code, message));
+    match ids.len() {
+        0 => refused("AWS.SimpleQueueService.EmptyBatchRequest", format!("There should be at least one {kind} in the request.")),
+        many if many > 10 => refused("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", format!("Maximum number of entries per request are 10. You have sent {many}.")),
+        many if many > distinct.len() => refused("AWS.SimpleQueueService.BatchEntryIdsNotDistinct", "Two or more batch entries in the request have the same Id.".to_owned()),
+        _ if !ids.iter().all(|id| is_entry_id(id)) => refused("AWS.SimpleQueueService.InvalidBatchEntryId", "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.".to_owned()),
+        _ if bytes > MOST_BYTES => refused("AWS.SimpleQueueService.BatchRequestTooLong", format!("Batch requests cannot be longer than {MOST_BYTES} bytes. You have sent {bytes} bytes.")),
+        _ => Ok(()),
+    }
+}
+
+/// The same holds for the name of a queue.
 fn is_entry_id(id: &str) -> bool {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
     (1..=80).contains(&id.len()) && id.chars().all(allowed)
-}
-
-impl Content {
-    fn bytes(&self) -> usize {
-        let attribute = |(name, attribute): (&String, &Attribute)| {
-            name.len() + attribute.data_type.len() + attribute.string_value.as_ref().map_or(0, String::len)
-        };
-        self.message_body.len() + self.message_attributes.iter().map(attribute).sum::<usize>()
-    }
-
-    fn check(&self) -> Result<(), Refusal> {
-        if self.message_body.is_empty() {
-            return Err(Refusal::new("MissingParameter", "The request must contain the parameter MessageBody."));
-        }
-        if !self.message_body.chars().all(is_allowed) {
-            return Err(Refusal::new(
-                "InvalidMessageContents",
-                "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
-            ));
-        }
-        if self.message_attributes.len() > 10 {
-            let message = format!(
-                "Number of message attributes [{}] exceeds the allowed maximum [10].",
-                self.message_attributes.len()
-            );
-            return Err(Refusal::new("InvalidParameterValue", message));
-        }
-        match self
-            .message_attributes
-            .iter()
-            .find(|(_, attribute)| attribute.string_value.as_ref().is_none_or(String::is_empty))
-        {
-            Some((name, _)) => Err(Refusal::new(
-                "InvalidParameterValue",
-                format!("Message (user) attribute '{name}' must contain a non-empty value of type 'String'."),
-            )),
-            None => Ok(()),
-        }
-    }
-
-    /// The MD5 that clients compare: name, data type and value by name, each with its length before it.
-    fn digest_of_attributes(&self) -> String {
-        const STRING: u8 = 1;
-        let mut bytes = Vec::new();
-        for (name, attribute) in &self.message_attributes {
-            add(&mut bytes, name);
-            add(&mut bytes, &attribute.data_type);
-            bytes.push(STRING);
-            add(&mut bytes, attribute.string_value.as_deref().unwrap_or_default());
-        }
-        digest(&bytes)
-    }
-}
-
-fn add(bytes: &mut Vec<u8>, text: &str) {
-    bytes.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
-    bytes.extend(text.as_bytes());
-}
-
-fn digest(bytes: &[u8]) -> String {
-    format!("{:x}", md5::compute(bytes))
-}
-
-/// SQS takes what XML 1.0 can hold.
-fn is_allowed(letter: char) -> bool {
-    matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 /// Why a request, or a message of a batch, is not taken.
 struct Refusal {
     status: u16,
     code: &'static str,
+    /// The error's name in JSON, which may be another one than its code.
+    shape: &'static str,
     message: String,
 }
 
 impl Refusal {
     fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: 400, code, message: message.into() }
+        let shape = code.rsplit('.').next().unwrap_or(code);
+        Self { status: 400, code, shape, message: message.into() }
     }
 
     /// The code is in a header of its own, as SQS had its codes before it spoke JSON.
     fn response(&self) -> Response<Full<Bytes>> {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
-        let shape = self.code.rsplit('.').next().unwrap_or(self.code);
-        let mut response = error(status, &format!("com.amazonaws.sqs#{shape}"), &self.message);
+        let mut response = error(status, &format!("com.amazonaws.sqs#{}", self.shape), &self.message);
         let whose = if self.status < 500 { "Sender" } else { "Receiver" };
         if let Ok(code) = format!("{};{whose}", self.code).parse() {
             response.headers_mut().insert("x-amzn-query-error", code);

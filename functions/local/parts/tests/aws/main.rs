@@ -1,5 +1,9 @@
 //! AWS's own clients against the stand-ins.
 
+mod resources;
+mod secrets;
+mod sqs;
+
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::types::{
@@ -26,7 +30,7 @@ async fn config(aws: &Aws) -> aws_config::SdkConfig {
     let credentials = aws_sdk_dynamodb::config::Credentials::new("local", "local", None, None, "test");
     aws_config::defaults(aws_config::BehaviorVersion::latest())
         .endpoint_url(aws.url())
-        .region(aws_sdk_dynamodb::config::Region::new(local::REGION))
+        .region(aws_sdk_dynamodb::config::Region::new(aws.region().to_owned()))
         .credentials_provider(aws_sdk_dynamodb::config::SharedCredentialsProvider::new(credentials))
         .retry_config(aws_config::retry::RetryConfig::disabled())
         .load()
