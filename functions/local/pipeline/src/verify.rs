@@ -112,13 +112,13 @@ pub async fn verify(
     let seen = Seen::new();
     let known = Known { feed: feed.map(Feed::name), models: &options.models, tricks: options.tricks };
     let plan = Plan::new(vector, &run(), seen.clock.started, known);
-    let mut run = Run::begin(deployment, feed, &plan, options, seen).await?;
+    let mut run = Box::pin(Run::begin(deployment, feed, &plan, options, seen)).await?;
     let interrupted = tokio::select! {
-        () = run.go() => false,
+        () = Box::pin(run.go()) => false,
         () = stop => true,
     };
     let went = Went { exchange: options.exchange, limit: options.limit, interrupted };
-    run.end().await;
+    Box::pin(run.end()).await;
     Ok(judge::judge(&plan, &run.seen, went))
 }
 
@@ -155,10 +155,10 @@ impl<'a> Run<'a> {
         seen: Seen,
     ) -> Result<Self, VerifyError> {
         let Deployment { config, outputs, .. } = deployment;
-        let subscriber = match options.exchange {
-            true => Some(Subscriber::connect(deployment, &plan.mark, seen.clock.began).await?),
-            false => None,
-        };
+        let mut subscriber = None;
+        if options.exchange {
+            subscriber = Some(Subscriber::connect(deployment, &plan.mark, seen.clock.began).await?);
+        }
         let watch = |url: &str, name| Watch::new(Sqs::new(config, url), name);
         let mut run = Self {
             plan,
@@ -185,8 +185,8 @@ impl<'a> Run<'a> {
 
     async fn go(&mut self) {
         self.put_in().await;
-        self.wait(|run| run.is_decided()).await;
-        self.wait(|run| run.is_published()).await;
+        self.wait(Self::is_decided).await;
+        self.wait(Self::is_published).await;
         let settled = Instant::now() + self.options.settle;
         while Instant::now() < settled {
             self.look(Patience::None).await;
@@ -239,9 +239,9 @@ impl<'a> Run<'a> {
 
     /// Everything is in the table or set aside that has to be.
     fn is_decided(&self) -> bool {
-        self.plan.tried().all(|(_, planned)| match planned.is_published() {
-            true => self.is_seen(planned),
-            false => self.times_set_aside(planned) >= usize::from(planned.row.times),
+        self.plan.tried().all(|(_, planned)| {
+            let aside = self.times_set_aside(planned);
+            if planned.is_published() { self.is_seen(planned) } else { aside >= usize::from(planned.row.times) }
         })
     }
 

@@ -208,12 +208,8 @@ async fn run_with(
         Ok(signals) => signals,
         Err(error) => return not_tried(&anyhow::Error::new(error).context("could not listen to signals")),
     };
-    let report = {
-        let verifying = verify(deployment, feed, vector, &how, signals.next());
-        verifying.await
-    };
-    match report {
-        Ok(report) => told(options, &report).unwrap_or_else(|error| not_tried(&error)),
+    match verify(deployment, feed, vector, &how, signals.next()).await {
+        Ok(report) => print(options, &report).unwrap_or_else(|error| not_tried(&error)),
         Err(error @ VerifyError::Exchange(_)) => {
             let error = anyhow::Error::new(error);
             not_tried(&match hint {
@@ -225,7 +221,7 @@ async fn run_with(
     }
 }
 
-fn told(options: &Options, report: &Report) -> anyhow::Result<i32> {
+fn print(options: &Options, report: &Report) -> anyhow::Result<i32> {
     let mut out = std::io::stdout().lock();
     let text = if options.json { report.to_json() } else { report.to_text(Look { color: colours(&out) }) };
     // A reader that went away, as `head` does, is no reason to complain.
@@ -264,17 +260,12 @@ impl Signals {
     async fn next(&mut self) {
         self.any().await;
         let _ = writeln!(std::io::stderr(), "newsloom-local verify: cleaning up; once more ends it at once");
-        let (mut interrupt, mut terminate) = match Self::listen() {
-            Ok(Self { interrupt, terminate }) => (interrupt, terminate),
-            Err(_) => return,
-        };
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => (),
-                _ = terminate.recv() => (),
-            }
-            std::process::exit(STOPPED);
-        });
+        if let Ok(mut again) = Self::listen() {
+            tokio::spawn(async move {
+                again.any().await;
+                std::process::exit(STOPPED);
+            });
+        }
     }
 
     async fn any(&mut self) {

@@ -44,7 +44,7 @@ impl Feed for Simulated<'_> {
 
     fn send(&self, story: Story) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
-            if self.simulator.look(|journal| journal.subscribed()) == 0 {
+            if self.simulator.look(simulator::Journal::subscribed) == 0 {
                 return Err("nobody listens to the feed".into());
             }
             self.simulator.send([story]).await;

@@ -112,8 +112,22 @@ pub(super) struct GivenUp {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Batch {
     shard: String,
-    numbers: RangeInclusive<u128>,
+    numbers: RangeInclusive<Number>,
     records: usize,
+}
+
+/// A sequence number: some of Kinesis' have more digits than 128 bits do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Number {
+    digits: usize,
+    text: String,
+}
+
+impl Number {
+    fn of(text: &str) -> Self {
+        let text = text.trim_start_matches('0');
+        Self { digits: text.len(), text: text.into() }
+    }
 }
 
 impl Seen {
@@ -173,7 +187,7 @@ impl GivenUp {
 
 impl Batch {
     fn read(batch: &Value) -> Option<Self> {
-        let number = |name: &str| batch[name].as_str()?.parse::<u128>().ok();
+        let number = |name: &str| batch[name].as_str().map(Number::of);
         Some(Self {
             shard: batch["shardId"].as_str()?.into(),
             numbers: number("startSequenceNumber")?..=number("endSequenceNumber")?,
@@ -184,9 +198,7 @@ impl Batch {
     /// Whether all of its records are of the run: as many as it has are in its range.
     pub(super) fn is_of(&self, seen: &Seen) -> bool {
         let own = seen.put.values().flat_map(|put| &put.numbers);
-        let within = own.filter(|(shard, number)| {
-            *shard == self.shard && number.parse().is_ok_and(|number| self.numbers.contains(&number))
-        });
+        let within = own.filter(|(shard, number)| *shard == self.shard && self.numbers.contains(&Number::of(number)));
         within.count() == self.records
     }
 }
@@ -237,12 +249,18 @@ mod tests {
     #[test]
     fn batch_is_of_the_run_if_all_of_its_records_are() {
         let mut seen = Seen::new();
-        let numbers = ["10", "12", "14"].map(|number| ("shardId-0".to_owned(), number.to_owned()));
+        let long = |end: &str| format!("495903382714902566085596925383615710959215759891365888{end}");
+        let numbers = ["09", "12", "14"].map(|end| ("shardId-0".to_owned(), long(end)));
         seen.put.insert(0, Put { numbers: numbers.into(), ..Put::default() });
-        for (shard, numbers, records, is_of) in
-            [("shardId-0", 10..=12, 2, true), ("shardId-0", 10..=12, 3, false), ("shardId-1", 10..=12, 2, false)]
-        {
-            assert_eq!(Batch { shard: shard.into(), numbers, records }.is_of(&seen), is_of);
+        for (shard, from, to, records, is_of) in [
+            ("shardId-0", "09", "12", 2, true),
+            ("shardId-0", "09", "12", 3, false),
+            ("shardId-0", "10", "14", 2, true),
+            ("shardId-1", "09", "12", 2, false),
+        ] {
+            let numbers = Number::of(&long(from))..=Number::of(&long(to));
+            assert_eq!(Batch { shard: shard.into(), numbers, records }.is_of(&seen), is_of, "{shard} {from} {to}");
         }
+        assert!(Number::of("9") < Number::of("10"));
     }
 }
