@@ -7,11 +7,13 @@
 //!   them as there are invocations at once
 //! - [`aws`]: SageMaker, DynamoDB, Kinesis, SQS and Secrets Manager behind one `AWS_ENDPOINT_URL`, which fail when told
 //!   to
+//! - [`event_source`]: what Lambda's event source mappings do: a stream's records to a function, in batches
 //! - [`rabbitmq`]: a private RabbitMQ node
 //! - [`proxy`]: a connection that can be cut
 
 pub mod aws;
 mod background;
+pub mod event_source;
 pub mod function;
 mod guardian;
 pub mod lambda;

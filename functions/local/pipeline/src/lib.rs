@@ -4,7 +4,21 @@
 //! made, its functions run as the real programs with the environment that it gives them, and its event source mappings
 //! poll with its settings.
 
+pub mod broker;
+pub mod command;
 pub mod deployment;
+pub mod faults;
+pub mod follow;
+pub mod ingester;
+pub mod ledger;
+pub mod pipeline;
+pub mod programs;
+pub mod provision;
+pub mod stack;
+pub mod subscriber;
+pub mod triggers;
+pub mod verdict;
 pub mod verify;
 
 pub use deployment::{Deployment, Outputs};
+pub use pipeline::Pipeline;

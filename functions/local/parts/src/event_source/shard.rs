@@ -1,0 +1,281 @@
+//! Reading: which shards there are, and each of them to its end.
+
+use std::{collections::HashSet, ops::ControlFlow, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    buffer::{Buffer, Item},
+    destination::Destination,
+    function::Invoke,
+    job::{Flow, Job},
+    lane::{self, Lane},
+    mapping::StartingPosition,
+    notice::Notice,
+    source::{Page, Place, ReadError, Record, ShardInfo, Source},
+};
+
+/// How the reading of a shard ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It is closed, and all of it is done.
+    Closed,
+    /// It has something that is not done here.
+    Refused,
+}
+
+/// Which shards were begun with, and which are over.
+#[derive(Debug, Default)]
+struct Known {
+    begun: HashSet<String>,
+    ended: HashSet<String>,
+    /// The shards of the first list, which begin at the mapping's starting position.
+    first: Option<HashSet<String>>,
+}
+
+/// Does what the mapping says, until the poller stops.
+pub(super) async fn run<S: Source, I: Invoke, D: Destination>(job: Arc<Job<S, I, D>>) {
+    if !job.mapping.enabled {
+        return job.stopped().await;
+    }
+    let mut shards = JoinSet::new();
+    let _ = follow(&job, &mut shards).await;
+    while let Some(ended) = shards.join_next().await {
+        let (_shard, _end) = joined(ended);
+    }
+}
+
+/// Looks for shards again and again, and begins with those whose parents are over.
+async fn follow<S: Source, I: Invoke, D: Destination>(
+    job: &Arc<Job<S, I, D>>,
+    shards: &mut JoinSet<(String, Flow<End>)>,
+) -> Flow {
+    let mut known = Known::default();
+    let mut failures = 0;
+    loop {
+        let pause = match job.unless_stopped(job.source.shards()).await? {
+            Ok(listed) => {
+                failures = 0;
+                for (shard, from) in known.ready(job, &listed) {
+                    shards.spawn(read(Arc::clone(job), shard, from));
+                }
+                job.options.shard_interval
+            }
+            Err(error) => {
+                failures += 1;
+                job.read_failed(None, &error, failures)
+            }
+        };
+        let ended = async {
+            match shards.join_next().await {
+                Some(ended) => joined(ended),
+                None => std::future::pending().await,
+            }
+        };
+        let ended = async {
+            tokio::select! {
+                (shard, end) = ended => Some((shard, end)),
+                () = tokio::time::sleep(pause) => None,
+            }
+        };
+        if let Some((shard, ControlFlow::Continue(End::Closed))) = job.unless_stopped(ended).await? {
+            known.ended.insert(shard);
+        }
+    }
+}
+
+/// What a task returned. A panic in it, a function's for instance, is ours.
+fn joined<T>(task: Result<T, tokio::task::JoinError>) -> T {
+    match task {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+impl Known {
+    /// The shards to begin with now, and where.
+    fn ready<S, I, D>(&mut self, job: &Job<S, I, D>, listed: &[ShardInfo]) -> Vec<(String, Place)> {
+        let there: HashSet<_> = listed.iter().map(|shard| &shard.id).collect();
+        // A parent that is not listed any more has no records left.
+        let over = |parent: &String| self.ended.contains(parent) || !there.contains(parent);
+        let ready = |shard: &&ShardInfo| !self.begun.contains(&shard.id) && shard.parents.iter().all(over);
+        let ready: Vec<_> = listed.iter().filter(ready).map(|shard| shard.id.clone()).collect();
+        self.first.get_or_insert_with(|| listed.iter().map(|shard| shard.id.clone()).collect());
+        self.begun.extend(ready.iter().cloned());
+        let place = |shard: String| {
+            let place = self.place(job, &shard);
+            (shard, place)
+        };
+        ready.into_iter().map(place).collect()
+    }
+
+    fn place<S, I, D>(&self, job: &Job<S, I, D>, shard: &str) -> Place {
+        let reached = job.options.checkpoints.get(shard).map(str::to_owned);
+        let first = self.first.as_ref().is_some_and(|first| first.contains(shard));
+        match (reached, job.mapping.starting_position) {
+            (Some(number), _) => Place::After(number),
+            (None, StartingPosition::Latest) if first => Place::Latest,
+            (None, StartingPosition::AtTimestamp(time)) if first => Place::Time(time),
+            (None, _) => Place::TrimHorizon,
+        }
+    }
+}
+
+/// Reads a shard to its end, and waits until all of it is done.
+async fn read<S: Source, I: Invoke, D: Destination>(
+    job: Arc<Job<S, I, D>>,
+    shard: String,
+    from: Place,
+) -> (String, Flow<End>) {
+    job.progress().begin(&shard);
+    job.tell(|| Notice::ShardStarted { shard: shard.clone() });
+    let buffer = Arc::new(Buffer::new(job.mapping.parallelization_factor));
+    let mut lanes = JoinSet::new();
+    for number in 0..job.mapping.parallelization_factor {
+        let lane = Lane { shard: shard.as_str().into(), number };
+        lanes.spawn(lane::run(Arc::clone(&job), lane, Arc::clone(&buffer)));
+    }
+    let mut reader = Reader { job: &job, shard: &shard, buffer: &buffer, place: from, failures: 0 };
+    let reading = async {
+        let end = reader.read().await;
+        buffer.close();
+        end
+    };
+    let handing_over = async {
+        while let Some(ended) = lanes.join_next().await {
+            joined(ended);
+        }
+    };
+    let (end, ()) = tokio::join!(reading, handing_over);
+    match end {
+        ControlFlow::Break(()) => (),
+        ControlFlow::Continue(End::Closed) if job.pause(Duration::ZERO).await.is_break() => (),
+        ControlFlow::Continue(End::Closed) => {
+            job.progress().end(&shard);
+            job.tell(|| Notice::ShardEnded { shard: shard.clone() });
+        }
+        ControlFlow::Continue(End::Refused) => job.progress().end(&shard),
+    }
+    (shard, end)
+}
+
+/// A shard that is being read.
+struct Reader<'a, S, I, D> {
+    job: &'a Job<S, I, D>,
+    shard: &'a str,
+    buffer: &'a Buffer,
+    place: Place,
+    failures: u32,
+}
+
+impl<S: Source, I, D> Reader<'_, S, I, D> {
+    async fn read(&mut self) -> Flow<End> {
+        let mut iterator = None;
+        loop {
+            self.job.unless_stopped(self.buffer.room(self.job.options.buffer_bytes)).await?;
+            let read = self.job.unless_stopped(self.next(&mut iterator)).await?;
+            match read {
+                Ok(page) => {
+                    self.failures = 0;
+                    let idle = page.records.is_empty();
+                    self.take(page.records);
+                    let Some(next) = page.next else { return ControlFlow::Continue(End::Closed) };
+                    iterator = Some(next);
+                    if idle {
+                        self.job.pause(self.job.options.poll_interval).await?;
+                    }
+                }
+                Err(ReadError::Unsupported(reason)) => {
+                    self.job.count(|counts| counts.refused_shards += 1);
+                    self.job.tell(|| Notice::ShardRefused { shard: self.shard.to_owned(), reason });
+                    return ControlFlow::Continue(End::Refused);
+                }
+                Err(error) => self.recover(error, &mut iterator).await?,
+            }
+        }
+    }
+
+    /// The next page, at an iterator that there is or a new one.
+    async fn next(&mut self, iterator: &mut Option<String>) -> Result<Page, ReadError> {
+        let at = if let Some(iterator) = iterator {
+            iterator.clone()
+        } else {
+            let now = self.job.now();
+            let new = self.job.source.iterator(self.shard, &self.place).await?;
+            if self.place == Place::Latest {
+                // Should this iterator expire before a record comes, the next one must not leave any out.
+                self.place = Place::Time(now);
+            }
+            iterator.insert(new).clone()
+        };
+        self.job.source.records(self.shard, &at).await
+    }
+
+    async fn recover(&mut self, error: ReadError, iterator: &mut Option<String>) -> Flow {
+        self.failures = self.failures.saturating_add(1);
+        match &error {
+            ReadError::Expired(_) => *iterator = None,
+            ReadError::Lost(reason) => {
+                *iterator = None;
+                self.place = Place::TrimHorizon;
+                self.job.count(|counts| counts.losses += 1);
+                self.job.tell(|| Notice::RecordsLost { shard: self.shard.to_owned(), reason: reason.clone() });
+            }
+            ReadError::Unsupported(_) | ReadError::Failed(_) => (),
+        }
+        let renewed = matches!(error, ReadError::Expired(_)) && self.failures == 1;
+        if renewed {
+            return ControlFlow::Continue(());
+        }
+        let pause = self.job.read_failed(Some(self.shard), &error, self.failures);
+        self.job.pause(pause).await
+    }
+
+    /// Hands what was read to the lanes, but what the filters leave out.
+    fn take(&mut self, records: Vec<Record>) {
+        let since = match &self.place {
+            Place::Time(since) => Some(*since),
+            _ => None,
+        };
+        if let Some(last) = records.last() {
+            self.place = Place::After(last.number.clone());
+        }
+        let records = records.into_iter().filter(|record| since.is_none_or(|since| !is_before(record.arrived, since)));
+        let items: Vec<_> = records.filter_map(|record| self.item(record)).collect();
+        if !items.is_empty() {
+            self.buffer.add(items);
+        }
+    }
+
+    fn item(&self, record: Record) -> Option<(usize, Item)> {
+        let passes = self.job.mapping.passes(&record.event);
+        let mut progress = self.job.progress();
+        progress.counts.read += 1;
+        let ordinal = progress.enter(self.shard, &record.number, record.arrived);
+        if !passes {
+            progress.counts.filtered_out += 1;
+            progress.finish(self.shard, [ordinal]);
+            return None;
+        }
+        drop(progress);
+        let lane = self.buffer.lane(&record.key);
+        let Record { number, arrived, event, .. } = record;
+        Some((lane, Item { ordinal, number, arrived, json: event.to_string(), read: Instant::now() }))
+    }
+}
+
+/// Earlier, by the full second: DynamoDB's times have no more.
+fn is_before(arrived: Timestamp, since: Timestamp) -> bool {
+    arrived.as_second() < since.as_second()
+}
+
+impl<S, I, D> Job<S, I, D> {
+    /// Counts an error, tells of it, and says how long to wait.
+    fn read_failed(&self, shard: Option<&str>, error: &ReadError, failures: u32) -> Duration {
+        let pause = self.options.trouble_pause.about(failures);
+        self.count(|counts| counts.read_errors += 1);
+        self.tell(|| Notice::ReadFailed { shard: shard.map(str::to_owned), reason: error.to_string(), pause });
+        pause
+    }
+}

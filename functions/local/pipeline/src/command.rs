@@ -1,0 +1,10 @@
+//! The command line: `newsloom-local demo`, `send`, `verify`, `soak`.
+
+mod console;
+mod control;
+pub mod demo;
+mod options;
+pub mod send;
+pub mod soak;
+
+pub use options::{Command, Options, run};

@@ -1,0 +1,134 @@
+//! What went in, what came out, and what is between.
+
+use std::{collections::BTreeSet, fmt};
+
+use aws_sdk_dynamodb::types::Select;
+use aws_sdk_sqs::types::QueueAttributeName;
+use simulator::Ric;
+
+use crate::{Pipeline, subscriber::Subscriber};
+
+/// Items by what became of them: each counted once, however often it was sent or came.
+///
+/// ```
+/// use local_pipeline::ledger::Ledger;
+/// let ledger = Ledger { sent: 10, stored: 8, refused: 1, published: 8, discarded: 0 };
+/// assert_eq!((ledger.balance(), ledger.in_flight()), (1, 1));
+/// assert_eq!(ledger.to_string(), "sent 10 = stored 8 + refused 1 + balance 1; of the stored, published 8");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// Items that the feed delivered to the ingester, and records put on the stream beside it.
+    pub sent: usize,
+    /// Rows of the table.
+    pub stored: usize,
+    /// Messages in the quarantine.
+    pub refused: usize,
+    /// Items that came out of the exchange.
+    pub published: usize,
+    /// Batches that a function gave up on: messages in the failure queues.
+    pub discarded: usize,
+}
+
+/// A number that could not be had.
+#[derive(Debug, thiserror::Error)]
+#[error("could not count {what}: {cause}")]
+pub struct NotCounted {
+    what: String,
+    cause: String,
+}
+
+impl NotCounted {
+    pub(crate) fn new(what: &str, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { what: what.to_owned(), cause: runtime::with_causes(error) }
+    }
+}
+
+impl Ledger {
+    /// Items that are neither stored nor refused: on their way, or, when nothing moves any more, lost.
+    pub fn balance(&self) -> i64 {
+        signed(self.sent) - signed(self.stored) - signed(self.refused)
+    }
+
+    /// Items that have not come to their end.
+    pub fn in_flight(&self) -> i64 {
+        self.balance() + signed(self.stored) - signed(self.published)
+    }
+
+    /// Whether everything has come to its end, and nothing was given up.
+    pub fn is_settled(&self) -> bool {
+        self.balance() == 0 && self.in_flight() == 0 && self.discarded == 0
+    }
+
+    /// Counts.
+    ///
+    /// # Errors
+    ///
+    /// When the table or a queue can't be asked.
+    pub async fn of(pipeline: &Pipeline, subscriber: &Subscriber) -> Result<Self, NotCounted> {
+        // From the end to the beginning, so that nothing is counted at its end and not at its beginning.
+        let published = subscriber.look(|account| account.ages.len());
+        let outputs = &pipeline.deployment().outputs;
+        let queue = |url| waiting(pipeline, url);
+        let discarded = queue(&outputs.enrich_failures_url).await? + queue(&outputs.publish_failures_url).await?;
+        let refused = queue(&outputs.quarantine_url).await?;
+        let stored = rows(pipeline, &outputs.table).await?;
+        let sent = sent(pipeline, subscriber).len() + pipeline.put_aside_the_feed();
+        Ok(Self { sent, stored, refused, published, discarded })
+    }
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, stored, refused, published, discarded } = self;
+        let balance = self.balance();
+        write!(formatter, "sent {sent} = stored {stored} + refused {refused} + balance {balance}; ")?;
+        write!(formatter, "of the stored, published {published}")?;
+        if *discarded > 0 {
+            write!(formatter, "; {discarded} batches given up")?;
+        }
+        Ok(())
+    }
+}
+
+/// The ids of what the feed delivered. Of a connection that broke nobody knows what had arrived: what came out did.
+pub(crate) fn sent(pipeline: &Pipeline, subscriber: &Subscriber) -> BTreeSet<String> {
+    pipeline.feed().look(|journal| {
+        subscriber.look(|account| {
+            let stories = journal.entries.iter().filter(|entry| entry.item.ric == Ric::Story);
+            let arrived = stories.filter(|entry| entry.is_delivered() || account.ages.contains_key(&entry.item.id));
+            arrived.map(|entry| entry.item.id.clone()).collect()
+        })
+    })
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+async fn waiting(pipeline: &Pipeline, url: &str) -> Result<usize, NotCounted> {
+    let failed = |cause: String| NotCounted { what: format!("the messages of {url}"), cause };
+    let client = aws_sdk_sqs::Client::new(&pipeline.deployment().config);
+    let names =
+        [QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible];
+    let asked = client.get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec())).send().await;
+    let told = asked.map_err(|error| failed(runtime::with_causes(&error)))?.attributes.unwrap_or_default();
+    let count = |name| told.get(name).and_then(|count| count.parse::<usize>().ok());
+    let counts = names.iter().map(count).collect::<Option<Vec<_>>>();
+    counts.map(|counts| counts.iter().sum()).ok_or_else(|| failed("it doesn't say how many it has".to_owned()))
+}
+
+async fn rows(pipeline: &Pipeline, table: &str) -> Result<usize, NotCounted> {
+    let client = aws_sdk_dynamodb::Client::new(&pipeline.deployment().config);
+    let (mut rows, mut place) = (0, None);
+    loop {
+        let page = client.scan().table_name(table).select(Select::Count).set_exclusive_start_key(place).send().await;
+        let failed = |cause| NotCounted { what: format!("the rows of {table}"), cause };
+        let page = page.map_err(|error| failed(runtime::with_causes(&error)))?;
+        rows += usize::try_from(page.count).unwrap_or_default();
+        place = page.last_evaluated_key;
+        if place.is_none() {
+            return Ok(rows);
+        }
+    }
+}

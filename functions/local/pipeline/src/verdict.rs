@@ -1,0 +1,173 @@
+//! Whether a pipeline kept its promises.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use enrich::quarantine::Quarantined;
+use news::table;
+use simulator::Ric;
+
+use crate::{
+    Pipeline,
+    ledger::{self, Ledger, NotCounted},
+    subscriber::Subscriber,
+};
+
+/// What became of the promises: nothing lost, nothing twice, a story's items in order, every refusal explained.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// How the books stand.
+    pub ledger: Ledger,
+    /// Items that were sent, and are neither in the table nor in the quarantine.
+    pub lost: BTreeSet<String>,
+    /// Items in the table that never came out of the exchange.
+    pub unpublished: BTreeSet<String>,
+    /// Items that came from nowhere.
+    pub invented: BTreeSet<String>,
+    /// Threads whose items came out in another order than they were sent.
+    pub disordered: BTreeSet<String>,
+    /// How many records were refused, by the reason's code.
+    pub refused: BTreeMap<String, usize>,
+    /// What else is wrong.
+    pub wrong: Vec<String>,
+}
+
+/// How long everything may take to come to its end. The longest pause between two attempts is in it.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+impl Verdict {
+    /// Waits until everything that was sent has come to its end, a minute at most, and looks at all of it. The feed must
+    /// have been paused.
+    ///
+    /// # Errors
+    ///
+    /// When the table or a queue can't be asked.
+    pub async fn of(pipeline: &Pipeline, subscriber: &Subscriber) -> Result<Self, NotCounted> {
+        let started = Instant::now();
+        let mut ledger = Ledger::of(pipeline, subscriber).await?;
+        while !ledger.is_settled() && started.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            ledger = Ledger::of(pipeline, subscriber).await?;
+        }
+        let sent = ledger::sent(pipeline, subscriber);
+        let stored = stored(pipeline).await?;
+        let published: BTreeSet<_> = subscriber.look(|account| account.ages.keys().cloned().collect());
+        let quarantine = quarantine(pipeline).await?;
+        let refused_ids: BTreeSet<_> = quarantine.iter().filter_map(|record| record.id.clone()).collect();
+        let mut verdict = Self {
+            ledger,
+            lost: sent.iter().filter(|id| !stored.contains(*id) && !refused_ids.contains(*id)).cloned().collect(),
+            unpublished: stored.difference(&published).cloned().collect(),
+            invented: stored.union(&published).filter(|id| !sent.contains(*id)).cloned().collect(),
+            disordered: disordered(pipeline, subscriber),
+            ..Self::default()
+        };
+        for record in quarantine {
+            *verdict.refused.entry(record.reason.code).or_default() += 1;
+        }
+        verdict.look(pipeline).await;
+        Ok(verdict)
+    }
+
+    async fn look(&mut self, pipeline: &Pipeline) {
+        if self.ledger.discarded > 0 {
+            self.wrong.push(format!("{} batches were given up: see the failure queues", self.ledger.discarded));
+        }
+        let explained: usize = self.refused.values().sum();
+        if explained != self.ledger.refused {
+            self.wrong.push(format!("{} records were refused, {explained} of them with a reason", self.ledger.refused));
+        }
+        if !pipeline.ingester_runs().await {
+            self.wrong.push("the ingester ended".to_owned());
+        }
+    }
+
+    /// Whether every promise was kept.
+    pub fn is_good(&self) -> bool {
+        let Self { lost, unpublished, invented, disordered, wrong, .. } = self;
+        [lost, unpublished, invented, disordered].iter().all(|ids| ids.is_empty()) && wrong.is_empty()
+    }
+}
+
+/// The books, and then a line for each promise that was not kept.
+impl fmt::Display for Verdict {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.ledger)?;
+        if !self.refused.is_empty() {
+            let reasons = self.refused.iter().map(|(code, count)| format!("{count} {code}"));
+            write!(formatter, "; refused: {}", reasons.collect::<Vec<_>>().join(", "))?;
+        }
+        for (what, ids) in [
+            ("lost", &self.lost),
+            ("stored and never published", &self.unpublished),
+            ("from nowhere", &self.invented),
+            ("stories out of order", &self.disordered),
+        ] {
+            if !ids.is_empty() {
+                let some = ids.iter().take(5).map(String::as_str).collect::<Vec<_>>();
+                write!(formatter, "\n  {what}: {}: {}", ids.len(), some.join(", "))?;
+            }
+        }
+        self.wrong.iter().try_for_each(|wrong| write!(formatter, "\n  {wrong}"))
+    }
+}
+
+/// Every id in the table.
+async fn stored(pipeline: &Pipeline) -> Result<BTreeSet<String>, NotCounted> {
+    let deployment = pipeline.deployment();
+    let client = aws_sdk_dynamodb::Client::new(&deployment.config);
+    let scan = client.scan().table_name(&deployment.outputs.table).projection_expression(table::KEY);
+    let mut rows = scan.into_paginator().items().send();
+    let mut ids = BTreeSet::new();
+    while let Some(row) = rows.next().await {
+        let row = row.map_err(|error| NotCounted::new("the rows of the table", &error))?;
+        ids.extend(row.get(table::KEY).and_then(|id| AttributeValue::as_s(id).ok()).cloned());
+    }
+    Ok(ids)
+}
+
+/// Every record in the quarantine. They stay there.
+async fn quarantine(pipeline: &Pipeline) -> Result<Vec<Quarantined>, NotCounted> {
+    let deployment = pipeline.deployment();
+    let client = aws_sdk_sqs::Client::new(&deployment.config);
+    let url = &deployment.outputs.quarantine_url;
+    let mut found = BTreeMap::new();
+    loop {
+        // Each is hidden from the next question, for a little while.
+        let asked = client.receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(10);
+        let answer = asked.wait_time_seconds(0).send().await;
+        let messages = answer.map_err(|error| NotCounted::new("the messages of the quarantine", &error))?.messages;
+        let Some(messages) = messages.filter(|messages| !messages.is_empty()) else { break };
+        for message in messages {
+            let body = message.body.unwrap_or_default();
+            found.insert(message.message_id.unwrap_or_default(), body);
+        }
+    }
+    Ok(found.values().filter_map(|body| serde_json::from_str(body).ok()).collect())
+}
+
+/// Threads whose items first came out in another order than the feed first sent them.
+fn disordered(pipeline: &Pipeline, subscriber: &Subscriber) -> BTreeSet<String> {
+    let mut sent: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    pipeline.feed().look(|journal| {
+        let mut entries: Vec<_> = journal.entries.iter().filter(|entry| entry.item.ric == Ric::Story).collect();
+        entries.sort_by_key(|entry| entry.number);
+        for entry in entries {
+            let ids = sent.entry(entry.item.thread.clone()).or_default();
+            if !ids.contains(&entry.item.id) {
+                ids.push(entry.item.id.clone());
+            }
+        }
+    });
+    subscriber.look(|account| {
+        let came = account.threads.iter().filter(|(thread, ids)| {
+            let order = sent.get(*thread).into_iter().flatten().filter(|id| account.ages.contains_key(*id));
+            !order.eq(ids.iter())
+        });
+        came.map(|(thread, _)| thread.clone()).collect()
+    })
+}
