@@ -84,7 +84,9 @@ impl Desk {
         let (config, exchange) = (config(&aws).await, routing::EXCHANGE.to_owned());
         let deployment = Deployment { config, outputs, exchange, broker_ca: Some(broker.ca_file()) };
         let model = Model { name: "lexicon".into(), version: "1".into() };
-        let models = Models::default().with(["en", "de", "sv"], model);
+        let models = ["en", "de", "sv"]
+            .into_iter()
+            .fold(Models::default(), |models, language| models.with([language], model.clone()));
         Arc::new(Self { aws, deployment, models, channel, _connection: connection })
     }
 

@@ -142,7 +142,9 @@ async fn functions_do_what_the_vector_expects() {
     }
     let deployment = deployment(&aws, Broker::shared().await.unwrap()).await;
     let model = Model { name: "lexicon".into(), version: "1".into() };
-    let models = Models::default().with(["en", "de", "sv"], model);
+    let models = ["en", "de", "sv"]
+        .into_iter()
+        .fold(Models::default(), |models, language| models.with([language], model.clone()));
     let options = Options { tricks: true, settle: Duration::from_millis(300), ..Options::local(models) };
     let report = tokio::select! {
         report = verify(&deployment, None, &vector, &options, never()) => report.unwrap(),

@@ -1,11 +1,17 @@
 //! `newsloom-local verify`: the command line, and what it does.
 
-use super::{Feed, Look, Models, Report, Vector, VerifyError, outputs, verify};
-use crate::Deployment;
+use super::{Feed, Look, Models, Report, Simulated, Vector, VerifyError, outputs, verify};
+use crate::{
+    Deployment, Pipeline,
+    command::{Start, load},
+    pipeline::Scorer,
+};
 use anyhow::Context;
 use aws_config::{BehaviorVersion, Region};
 use clap::{Args, ValueEnum};
-use settings::{Broker, Layout, Network, Problems, Settings};
+use local::aws::{SageMaker, sagemaker::Labels};
+use settings::{Broker, Endpoint, Layout, Network, Problems, Settings};
+use simulator::Pace;
 use std::{
     io::{IsTerminal, Write},
     path::{Path, PathBuf},
@@ -30,9 +36,8 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t)]
     pub target: Target,
 
-    /// The settings of the environment
-    #[arg(long, value_name = "FILE", default_value = "newsloom.toml")]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub(crate) start: Start,
 
     /// Another test vector than the one that is built in
     #[arg(long, value_name = "FILE")]
@@ -94,17 +99,6 @@ impl Options {
         Vector::read(&name, &text)
     }
 
-    /// The settings that are asked for.
-    ///
-    /// # Errors
-    ///
-    /// The file can't be read, or everything that is wrong with it.
-    pub fn read_settings(&self) -> Result<Settings, Problems> {
-        let name = self.config.display().to_string();
-        let text = std::fs::read_to_string(&self.config).map_err(|error| Problems::of(&name, error.to_string()))?;
-        Settings::from_toml(&name, &text)
-    }
-
     /// As the command line has it.
     fn applied_to(&self, options: super::Options) -> super::Options {
         super::Options {
@@ -128,16 +122,63 @@ impl Options {
 /// The stages that put out what is needed.
 const STAGES: [&str; 3] = ["ingestion", "enrichment", "redistribution"];
 
-/// Verifies the pipeline on AWS that the settings describe; the exit code.
+/// Verifies what the command line says; the exit code.
 pub async fn run(options: &Options) -> i32 {
-    let prepared = match prepare(options).await {
-        Ok(prepared) => prepared,
-        Err(error) => return not_tried(&error),
+    let verified = match options.target {
+        Target::Local => Box::pin(run_here(options)).await,
+        Target::Aws => Box::pin(run_on_aws(options)).await,
     };
-    let (settings, vector, deployment) = prepared;
+    verified.unwrap_or_else(|error| not_tried(&error))
+}
+
+/// The pipeline on AWS that the settings describe.
+async fn run_on_aws(options: &Options) -> anyhow::Result<i32> {
+    let (settings, vector, deployment) = prepare(options).await?;
     let how = super::Options::aws(Models::of_settings(&settings));
     let hint = private(&settings);
-    run_with(options, &vector, &deployment, None, how, hint.as_deref()).await
+    Ok(run_with(options, &vector, &deployment, None, how, hint.as_deref()).await)
+}
+
+/// A pipeline that is started for it.
+async fn run_here(options: &Options) -> anyhow::Result<i32> {
+    let vector = options.read_vector()?;
+    let mut starting = options.start.options()?;
+    // Nothing but what the vector has: invented news would only be in its way.
+    starting.feed.pace = Pace::Manual;
+    let (settings, is_lexicon) = (starting.settings.clone(), matches!(starting.scorer, Scorer::Lexicon { .. }));
+    let pipeline = Box::pin(Pipeline::start(starting, |started| eprintln!("{started}"))).await?;
+    pipeline.feed().until_subscribed(1).await?;
+    teach(pipeline.aws().sagemaker(), &vector, &settings);
+    let how = super::Options { tricks: is_lexicon, ..super::Options::local(Models::of_settings(&settings)) };
+    let feed = Simulated::new(pipeline.feed(), feed_name(&settings));
+    let code = run_on(options, &vector, pipeline.deployment(), Some(&feed), how).await;
+    pipeline.stop().await?;
+    Ok(code)
+}
+
+/// What items say they come from: the feed that the simulator takes the place of.
+fn feed_name(settings: &Settings) -> &str {
+    let mut feeds = settings.ingestion.feeds.iter();
+    feeds
+        .find_map(|feed| if let settings::Feed::Lseg(feed) = feed { Some(&*feed.name) } else { None })
+        .unwrap_or("lseg")
+}
+
+/// Has the lexicon do what the vector asks of models.
+fn teach(lexicon: &SageMaker, vector: &Vector, settings: &Settings) {
+    for text in vector.refused_texts() {
+        lexicon.poison(text);
+    }
+    for language in vector.languages_without_sentiments() {
+        let own = settings.enrichment.routes.iter().find(|route| route.languages == [language]);
+        if let Some(route) = own {
+            let endpoint = match &route.endpoint {
+                Endpoint::Existing(endpoint) => endpoint.endpoint_name.clone(),
+                _ => format!("{}-{}", settings.name, route.name),
+            };
+            lexicon.labels(&endpoint, Labels::numbered());
+        }
+    }
 }
 
 /// Verifies a pipeline that runs, on this machine for instance; the exit code. `how` is changed by what the command line
@@ -153,7 +194,7 @@ pub async fn run_on(
 }
 
 async fn prepare(options: &Options) -> anyhow::Result<(Settings, Vector, Deployment)> {
-    let (settings, vector) = match (options.read_settings(), options.read_vector()) {
+    let (settings, vector) = match (load(&options.start.config), options.read_vector()) {
         (Ok(settings), Ok(vector)) => (settings, vector),
         (settings, vector) => {
             let none = Problems::default;

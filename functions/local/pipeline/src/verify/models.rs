@@ -49,4 +49,9 @@ impl Models {
         let named = |name: &str| self.0.iter().find(|(languages, _)| languages.iter().any(|own| own == name));
         named(language).or_else(|| named(ANY_LANGUAGE)).map(|(_, model)| model)
     }
+
+    /// Whether the model of a language judges no other.
+    pub fn is_alone(&self, language: &str) -> bool {
+        self.0.iter().any(|(languages, _)| *languages == [language])
+    }
 }

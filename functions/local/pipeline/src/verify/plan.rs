@@ -127,6 +127,10 @@ fn why_not(row: &Row, known: Known<'_>) -> Option<String> {
     }
     match &row.model {
         Some(Trick::Refuses(_)) if !known.tricks => Some("needs a model that refuses a text on request".into()),
+        // Its answers would be those to other languages too.
+        Some(Trick::UnknownLabels) if !known.models.is_alone(language) => {
+            Some(format!("no model judges {language} alone here"))
+        }
         Some(Trick::UnknownLabels) if !known.tricks => Some("needs a model with labels that are no sentiments".into()),
         _ => None,
     }
@@ -195,7 +199,9 @@ pub(super) mod tests {
 
     pub(in super::super) fn models() -> Models {
         let model = Model { name: "ProsusAI/finbert".into(), version: "1".into() };
-        Models::default().with(["en"], model.clone()).with(["de", "sv"], model)
+        ["en", "de", "sv"]
+            .into_iter()
+            .fold(Models::default(), |models, language| models.with([language], model.clone()))
     }
 
     fn plan<'v>(vector: &'v Vector, feed: Option<&str>, models: &Models, tricks: bool) -> Plan<'v> {
