@@ -266,6 +266,17 @@ impl Builder {
         self
     }
 
+    /// Has lines go here, too.
+    pub(crate) fn and_sink(self, other: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        match self.sink.clone() {
+            None => self.sink(other),
+            Some(Sink(first)) => self.sink(move |line| {
+                first(line);
+                other(line);
+            }),
+        }
+    }
+
     /// An environment variable, unless a value was given for the name.
     pub(crate) fn default_env(mut self, name: &str, value: String) -> Self {
         self.environment.entry(name.into()).or_insert_with(|| value.into());

@@ -132,7 +132,7 @@ const ACCOUNT_CONCURRENCY: usize = 1_000;
 const LAST_LINES: usize = 200;
 
 impl Lambda {
-    /// A function without an environment: the first event starts one.
+    /// A function without an environment: the first event starts one. A [`sink`](Builder::sink) gets the lines of all.
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl Lambda {
         let (retire, retired) = unbounded_channel();
         let writing = Arc::clone(&log);
         let service = Arc::new(Service {
-            builder: builder.sink(move |line| writing.add(line)).numbered_by(Arc::default()),
+            builder: builder.and_sink(move |line| writing.add(line)).numbered_by(Arc::default()),
             options,
             log,
             retire,

@@ -8,7 +8,7 @@
 //! - [`aws`]: SageMaker, DynamoDB, Kinesis, SQS and Secrets Manager behind one `AWS_ENDPOINT_URL`, which fail when told
 //!   to
 //! - [`event_source`]: what Lambda's event source mappings do: a stream's records to a function, in batches
-//! - [`rabbitmq`]: a private RabbitMQ node
+//! - [`rabbitmq`]: a private RabbitMQ node, and [`rabbitmq::choice`], which broker to use
 //! - [`proxy`]: a connection that can be cut
 
 pub mod aws;

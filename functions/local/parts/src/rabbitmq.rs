@@ -6,9 +6,12 @@
 //! ends when its standard input does, and a shell script that reads from us removes the rest.
 
 mod certificate;
+mod container;
 mod install;
 mod keeper;
 mod node;
+
+pub mod choice;
 
 use std::{
     io,

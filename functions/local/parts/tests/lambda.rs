@@ -7,7 +7,10 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -176,6 +179,38 @@ async fn an_invocation_that_is_given_up_ends_its_environment() {
 }
 
 #[tokio::test]
+async fn in_a_storm_with_accidents_there_are_never_more_than_may_be_and_nothing_is_lost() {
+    let lambda = Arc::new(limited(4));
+    let one_after_the_other = |lambda: Arc<Lambda>| async move {
+        let (mut answered, mut failed) = (0, 0);
+        while answered + failed < 10 {
+            match lambda.invoke(r#"{"pid":true}"#).await {
+                Ok(Invocation { outcome: Outcome::Response(_), .. }) => answered += 1,
+                Ok(_) => failed += 1,
+                Err(Throttled { limit: 4 }) => tokio::task::yield_now().await,
+                Err(other) => panic!("{other:?}"),
+            }
+            let Counts { alive, in_flight, .. } = lambda.counts();
+            assert!(alive <= 4 && in_flight <= 4, "{alive} alive, {in_flight} in flight");
+        }
+        (answered, failed)
+    };
+    let all: Vec<_> = (0..10).map(|_| tokio::spawn(one_after_the_other(Arc::clone(&lambda)))).collect();
+    for _ in 0..5 {
+        lambda.kill_one().await;
+        tokio::task::yield_now().await;
+    }
+    let (mut answered, mut failed) = (0, 0);
+    for one in all {
+        let (some, others) = one.await.unwrap();
+        (answered, failed) = (answered + some, failed + others);
+    }
+    let counts = lambda.counts();
+    assert_eq!((counts.invocations, counts.errors, counts.in_flight), (100, failed, 0));
+    assert!(answered + failed == 100 && failed <= counts.killed && counts.started <= 4 + counts.killed, "{counts:?}");
+}
+
+#[tokio::test]
 async fn invocations_have_request_ids_of_their_own() {
     let lambda = Arc::new(lambda());
     let (first, second) = (Running::start(&lambda).await, Running::start(&lambda).await);
@@ -191,6 +226,14 @@ async fn every_line_is_in_the_log_and_the_last_ones_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("enrich.log");
     std::fs::write(&log, "what was there\n").unwrap();
+    let seen = Arc::new(AtomicUsize::new(0));
+    let seeing = Arc::clone(&seen);
+    let bootstrap = || {
+        let seeing = Arc::clone(&seeing);
+        bootstrap().sink(move |line| {
+            seeing.fetch_add(usize::from(line == "a line"), Ordering::SeqCst);
+        })
+    };
     let lambda = Lambda::new(bootstrap(), Options { log: Some(log.clone()), ..Options::default() }).unwrap();
     for _ in 0..2 {
         invoke(&lambda, json!({ "exit": 1 })).await;
@@ -199,6 +242,7 @@ async fn every_line_is_in_the_log_and_the_last_ones_in_memory() {
     assert!(lines.starts_with("what was there\n"));
     assert_eq!(lines.lines().filter(|line| *line == "an error line").count(), 2, "{lines}");
     assert_eq!(lambda.lines().iter().filter(|line| *line == "a line").count(), 2);
+    assert_eq!(seen.load(Ordering::SeqCst), 2, "and where the builder says");
     for _ in 0..150 {
         invoke(&lambda, json!({ "say": "more\nof it" })).await;
     }

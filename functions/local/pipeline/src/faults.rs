@@ -69,17 +69,17 @@ impl Fault {
         let failed = |cause: String| NotHappened { fault: self.name(), cause };
         match self {
             Self::BrokerRestarted => {
-                let node = pipeline.broker().node().ok_or_else(|| failed("the broker is not ours".to_owned()))?;
-                node.kill().await.map_err(|error| failed(error.to_string()))?;
-                node.restart().await.map_err(|error| failed(error.to_string()))?;
+                pipeline.broker().kill().await.map_err(|error| failed(error.to_string()))?;
+                pipeline.broker().restart().await.map_err(|error| failed(error.to_string()))?;
             }
             Self::TableThrottled => {
                 pipeline.aws().dynamodb().throttle_for(AWAY);
                 tokio::time::sleep(AWAY).await;
             }
             Self::EndpointDown => {
-                pipeline.aws().sagemaker().throttle_for(AWAY);
+                pipeline.aws().sagemaker().down(true);
                 tokio::time::sleep(AWAY).await;
+                pipeline.aws().sagemaker().down(false);
             }
             Self::FunctionsKilled => {
                 for function in pipeline.functions() {

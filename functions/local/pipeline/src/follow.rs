@@ -37,6 +37,8 @@ pub struct Followed {
     pub item: Option<EnrichedItem>,
     /// What it was published with.
     pub routing_key: Option<String>,
+    /// Who judged: a lexicon, or an endpoint of SageMaker.
+    pub judge: String,
 }
 
 /// A step, and when it was reached.
@@ -88,7 +90,13 @@ pub async fn follow(
     let story = letter.story();
     let mut stream = Tail::of(pipeline).await?;
     let began = Instant::now();
-    let mut followed = Followed { id: story.id.clone(), steps: Vec::new(), item: None, routing_key: None };
+    let mut followed = Followed {
+        id: story.id.clone(),
+        steps: Vec::new(),
+        item: None,
+        routing_key: None,
+        judge: pipeline.judge().to_owned(),
+    };
     pipeline.feed().send([&story]).await;
     followed.reach("feed", began);
     let mut on_stream = false;

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use aws_sdk_dynamodb::types::Select;
 use aws_sdk_sqs::types::QueueAttributeName;
+use news::table;
 use simulator::Ric;
 
 use crate::{Pipeline, subscriber::Subscriber};
@@ -72,9 +72,9 @@ impl Ledger {
         let queue = |url| waiting(pipeline, url);
         let discarded = queue(&outputs.enrich_failures_url).await? + queue(&outputs.publish_failures_url).await?;
         let refused = queue(&outputs.quarantine_url).await?;
-        let stored = rows(pipeline, &outputs.table).await?;
-        let sent = sent(pipeline, subscriber).len() + pipeline.put_aside_the_feed();
-        Ok(Self { sent, stored, refused, published, discarded })
+        let stored = stored(pipeline).await?;
+        let sent = sent(pipeline, &stored).len() + pipeline.put_aside_the_feed();
+        Ok(Self { sent, stored: stored.len(), refused, published, discarded })
     }
 }
 
@@ -91,14 +91,12 @@ impl fmt::Display for Ledger {
     }
 }
 
-/// The ids of what the feed delivered. Of a connection that broke nobody knows what had arrived: what came out did.
-pub(crate) fn sent(pipeline: &Pipeline, subscriber: &Subscriber) -> BTreeSet<String> {
+/// The ids of what the feed delivered. Of a connection that broke nobody knows what had arrived: what was stored had.
+pub(crate) fn sent(pipeline: &Pipeline, stored: &BTreeSet<String>) -> BTreeSet<String> {
     pipeline.feed().look(|journal| {
-        subscriber.look(|account| {
-            let stories = journal.entries.iter().filter(|entry| entry.item.ric == Ric::Story);
-            let arrived = stories.filter(|entry| entry.is_delivered() || account.ages.contains_key(&entry.item.id));
-            arrived.map(|entry| entry.item.id.clone()).collect()
-        })
+        let stories = journal.entries.iter().filter(|entry| entry.item.ric == Ric::Story);
+        let arrived = stories.filter(|entry| entry.is_delivered() || stored.contains(&entry.item.id));
+        arrived.map(|entry| entry.item.id.clone()).collect()
     })
 }
 
@@ -118,17 +116,16 @@ async fn waiting(pipeline: &Pipeline, url: &str) -> Result<usize, NotCounted> {
     counts.map(|counts| counts.iter().sum()).ok_or_else(|| failed("it doesn't say how many it has".to_owned()))
 }
 
-async fn rows(pipeline: &Pipeline, table: &str) -> Result<usize, NotCounted> {
-    let client = aws_sdk_dynamodb::Client::new(&pipeline.deployment().config);
-    let (mut rows, mut place) = (0, None);
-    loop {
-        let page = client.scan().table_name(table).select(Select::Count).set_exclusive_start_key(place).send().await;
-        let failed = |cause| NotCounted { what: format!("the rows of {table}"), cause };
-        let page = page.map_err(|error| failed(runtime::with_causes(&error)))?;
-        rows += usize::try_from(page.count).unwrap_or_default();
-        place = page.last_evaluated_key;
-        if place.is_none() {
-            return Ok(rows);
-        }
+/// Every id in the table.
+pub(crate) async fn stored(pipeline: &Pipeline) -> Result<BTreeSet<String>, NotCounted> {
+    let deployment = pipeline.deployment();
+    let client = aws_sdk_dynamodb::Client::new(&deployment.config);
+    let scan = client.scan().table_name(&deployment.outputs.table).projection_expression(table::KEY);
+    let mut rows = scan.into_paginator().items().send();
+    let mut ids = BTreeSet::new();
+    while let Some(row) = rows.next().await {
+        let row = row.map_err(|error| NotCounted::new("the rows of the table", &error))?;
+        ids.extend(row.get(table::KEY).and_then(|id| id.as_s().ok()).cloned());
     }
+    Ok(ids)
 }

@@ -4,7 +4,6 @@
 //! made, its functions run as the real programs with the environment that it gives them, and its event source mappings
 //! poll with its settings.
 
-pub mod broker;
 pub mod command;
 pub mod deployment;
 pub mod faults;

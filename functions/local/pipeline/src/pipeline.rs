@@ -14,14 +14,17 @@ use std::{
 };
 
 use aws_sdk_kinesis::primitives::Blob;
-use local::{aws::Aws, lambda::Lambda};
+use local::{
+    aws::Aws,
+    lambda::Lambda,
+    rabbitmq::choice::{Choice, Chosen},
+};
 use settings::Settings;
 use simulator::Simulator;
 use tokio::sync::Mutex;
 
 use crate::{
     Deployment,
-    broker::{Broker, BrokerChoice},
     ingester::{Ingester, IngesterError},
     programs::Programs,
     provision::Provisioned,
@@ -44,7 +47,7 @@ pub struct Options {
     /// Where stream, table, queues and secrets are.
     pub aws: Place,
     /// Which RabbitMQ.
-    pub broker: BrokerChoice,
+    pub broker: Choice,
     /// Who judges headlines.
     pub scorer: Scorer,
 }
@@ -81,11 +84,12 @@ pub struct Pipeline {
     triggers: Vec<Trigger>,
     functions: BTreeMap<String, Arc<Lambda>>,
     feed: Simulator,
-    broker: Broker,
+    broker: Chosen,
     provisioned: Option<Provisioned>,
     deployment: Deployment,
     environment: Vec<(String, String)>,
     put: AtomicUsize,
+    judge: String,
     aws: Aws,
 }
 
@@ -100,6 +104,11 @@ impl Pipeline {
         &self.environment
     }
 
+    /// Who judges headlines, in a few words.
+    pub fn judge(&self) -> &str {
+        &self.judge
+    }
+
     /// The feed.
     pub fn feed(&self) -> &Simulator {
         &self.feed
@@ -111,7 +120,7 @@ impl Pipeline {
     }
 
     /// The broker.
-    pub fn broker(&self) -> &Broker {
+    pub fn broker(&self) -> &Chosen {
         &self.broker
     }
 
@@ -191,7 +200,6 @@ impl Pipeline {
         if let Some(provisioned) = self.provisioned.take() {
             provisioned.remove().await;
         }
-        self.broker.stop().await;
         ended
     }
 }

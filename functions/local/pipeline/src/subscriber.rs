@@ -25,7 +25,7 @@ pub struct Subscriber {
 pub struct Account {
     /// Messages, repeats included.
     pub messages: u64,
-    /// Items, each once, with how old it was: from its publication to here.
+    /// Items, each once, with how long it took from the ingester to here.
     pub ages: HashMap<String, Duration>,
     /// The ids of each thread's items, in the order in which they first came. Empty unless they are kept.
     pub threads: BTreeMap<String, Vec<String>>,
@@ -124,7 +124,8 @@ impl Drop for Subscriber {
 impl Account {
     fn note(&mut self, delivery: &consume::Delivery, repeats: u64) {
         let item = &delivery.item.item;
-        let age = Timestamp::now().duration_since(item.published).unsigned_abs();
+        // The feed's own delays are not ours.
+        let age = Timestamp::now().duration_since(item.received.unwrap_or(item.published)).unsigned_abs();
         if self.ages.insert(item.id.clone(), age).is_none() {
             self.threads.entry(item.thread.clone()).or_default().push(item.id.clone());
             *self.languages.entry(item.language.clone()).or_default() += 1;

@@ -1,14 +1,12 @@
 //! Whether a pipeline kept its promises.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     time::{Duration, Instant},
 };
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use enrich::quarantine::Quarantined;
-use news::table;
 use simulator::Ric;
 
 use crate::{
@@ -53,8 +51,8 @@ impl Verdict {
             tokio::time::sleep(Duration::from_millis(100)).await;
             ledger = Ledger::of(pipeline, subscriber).await?;
         }
-        let sent = ledger::sent(pipeline, subscriber);
-        let stored = stored(pipeline).await?;
+        let stored = ledger::stored(pipeline).await?;
+        let sent = ledger::sent(pipeline, &stored);
         let published: BTreeSet<_> = subscriber.look(|account| account.ages.keys().cloned().collect());
         let quarantine = quarantine(pipeline).await?;
         let refused_ids: BTreeSet<_> = quarantine.iter().filter_map(|record| record.id.clone()).collect();
@@ -116,20 +114,6 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Every id in the table.
-async fn stored(pipeline: &Pipeline) -> Result<BTreeSet<String>, NotCounted> {
-    let deployment = pipeline.deployment();
-    let client = aws_sdk_dynamodb::Client::new(&deployment.config);
-    let scan = client.scan().table_name(&deployment.outputs.table).projection_expression(table::KEY);
-    let mut rows = scan.into_paginator().items().send();
-    let mut ids = BTreeSet::new();
-    while let Some(row) = rows.next().await {
-        let row = row.map_err(|error| NotCounted::new("the rows of the table", &error))?;
-        ids.extend(row.get(table::KEY).and_then(|id| AttributeValue::as_s(id).ok()).cloned());
-    }
-    Ok(ids)
-}
-
 /// Every record in the quarantine. They stay there.
 async fn quarantine(pipeline: &Pipeline) -> Result<Vec<Quarantined>, NotCounted> {
     let deployment = pipeline.deployment();
@@ -152,22 +136,15 @@ async fn quarantine(pipeline: &Pipeline) -> Result<Vec<Quarantined>, NotCounted>
 
 /// Threads whose items first came out in another order than the feed first sent them.
 fn disordered(pipeline: &Pipeline, subscriber: &Subscriber) -> BTreeSet<String> {
-    let mut sent: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut numbers: HashMap<String, u64> = HashMap::new();
     pipeline.feed().look(|journal| {
-        let mut entries: Vec<_> = journal.entries.iter().filter(|entry| entry.item.ric == Ric::Story).collect();
-        entries.sort_by_key(|entry| entry.number);
-        for entry in entries {
-            let ids = sent.entry(entry.item.thread.clone()).or_default();
-            if !ids.contains(&entry.item.id) {
-                ids.push(entry.item.id.clone());
-            }
+        for entry in journal.entries.iter().filter(|entry| entry.item.ric == Ric::Story) {
+            let number = numbers.entry(entry.item.id.clone()).or_insert(entry.number);
+            *number = entry.number.min(*number);
         }
     });
     subscriber.look(|account| {
-        let came = account.threads.iter().filter(|(thread, ids)| {
-            let order = sent.get(*thread).into_iter().flatten().filter(|id| account.ages.contains_key(*id));
-            !order.eq(ids.iter())
-        });
+        let came = account.threads.iter().filter(|(_, ids)| !ids.is_sorted_by_key(|id| numbers.get(id)));
         came.map(|(thread, _)| thread.clone()).collect()
     })
 }

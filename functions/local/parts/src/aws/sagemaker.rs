@@ -1,8 +1,11 @@
 //! SageMaker's runtime in front of the Hugging Face inference container, with a lexicon for a model.
 //!
 //! The container's protocol is that of `text-classification` in transformers 5: a string or a list of strings, flat
-//! answers but for a list with `top_k`, and any exception fails the whole request with 400. Which sentiment a
+//! answers but for a list with `top_k`, and any exception fails the whole request with 400. A body of `text/csv` with
+//! a column `inputs` is a list of its rows. Which sentiment a
 //! headline has is counted from words ("a lexicon, no FinBERT"), and the header `x-newsloom-model: lexicon` says so.
+
+mod csv;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -63,6 +66,27 @@ pub enum Answer {
     Body(String),
 }
 
+/// What an endpoint does with requests while it starts.
+///
+/// ```no_run
+/// # async fn example() -> std::io::Result<()> {
+/// use std::time::Duration;
+/// use local::aws::{Aws, sagemaker::ColdStart};
+///
+/// let aws = Aws::start().await?;
+/// // Like a serverless endpoint: 8 seconds for the first request, and again after 5 minutes without one.
+/// aws.sagemaker().cold_start(ColdStart::Waits, Duration::from_secs(8), Duration::from_mins(5));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColdStart {
+    /// They are answered when it has started.
+    Waits,
+    /// They are answered `ModelNotReadyException`, 429.
+    NotReady,
+}
+
 /// How a model spells the sentiments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
@@ -97,11 +121,23 @@ struct State {
     endpoints: HashMap<String, Endpoint>,
     only: Option<Vec<String>>,
     poison: Vec<String>,
+    unknown: Vec<String>,
+    cold: Option<Cold>,
     throttled_until: Option<Instant>,
+    down: bool,
+    down_until: Option<Instant>,
     calls: Journal<Call>,
     judged: usize,
     in_progress: usize,
     peak: usize,
+}
+
+/// How endpoints start.
+#[derive(Debug, Clone, Copy)]
+struct Cold {
+    kind: ColdStart,
+    takes: Duration,
+    idle: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -109,6 +145,10 @@ struct Endpoint {
     labels: Labels,
     script: VecDeque<Answer>,
     workers: Option<Arc<Semaphore>>,
+    /// When it has or will have started.
+    ready: Option<Instant>,
+    /// When it was last asked.
+    asked: Option<Instant>,
 }
 
 impl SageMaker {
@@ -116,6 +156,16 @@ impl SageMaker {
     pub fn latency(&self, per_call: Duration, per_headline: Duration) {
         let mut state = lock(&self.state);
         (state.per_call, state.per_headline) = (per_call, per_headline);
+    }
+
+    /// How long an endpoint takes to start: when it is asked for the first time, and for the first time after `idle`
+    /// without a request. Defaults to no time.
+    pub fn cold_start(&self, kind: ColdStart, takes: Duration, idle: Duration) {
+        let mut state = lock(&self.state);
+        state.cold = Some(Cold { kind, takes, idle });
+        for endpoint in state.endpoints.values_mut() {
+            (endpoint.ready, endpoint.asked) = (None, None);
+        }
     }
 
     /// How many requests each endpoint works on at once; others wait in line. Defaults to 0, any number.
@@ -148,6 +198,21 @@ impl SageMaker {
     /// A request with a headline that contains this fails as a whole, as the container's does on what it can't read.
     pub fn poison(&self, word: impl Into<String>) {
         lock(&self.state).poison.push(word.into());
+    }
+
+    /// A headline that contains this gets a label that is no sentiment: `mixed`. The request succeeds.
+    pub fn unknown_label(&self, word: impl Into<String>) {
+        lock(&self.state).unknown.push(word.into());
+    }
+
+    /// Whether connections are closed in place of an answer.
+    pub fn down(&self, down: bool) {
+        lock(&self.state).down = down;
+    }
+
+    /// Connections are closed in place of an answer from now, for so long. Zero ends it.
+    pub fn down_for(&self, duration: Duration) {
+        lock(&self.state).down_until = Some(Instant::now() + duration);
     }
 
     /// Only these endpoints exist. Defaults to all.
@@ -185,8 +250,7 @@ impl SageMaker {
 
     /// What the endpoint's model says of a headline: the label, and how sure it is.
     pub fn opinion(&self, endpoint: &str, headline: &str) -> (String, f64) {
-        let labels = lock(&self.state).endpoint(endpoint).labels.clone();
-        let [surest, ..] = opinions(headline, &labels);
+        let [surest, ..] = opinions(headline, &lock(&self.state).model(endpoint));
         surest
     }
 }
@@ -234,24 +298,27 @@ impl SageMaker {
     }
 
     pub(super) async fn invoke(&self, endpoint: &str, request: &Request<Bytes>) -> Reply {
-        let asked = Asked::read(request.body());
+        let asked = Asked::read(request);
         let progress = Progress::start(self, endpoint, &asked, request.body().len());
-        let reply = self.decide(endpoint, &asked).await;
+        let reply = self.decide(endpoint, &asked, request.body().len()).await;
         progress.answered(&reply);
         reply
     }
 
-    async fn decide(&self, endpoint: &str, asked: &Asked) -> Reply {
-        let refusal = lock(&self.state).refusal(endpoint, &self.place);
+    async fn decide(&self, endpoint: &str, asked: &Asked, bytes: usize) -> Reply {
+        let refusal = lock(&self.state).refusal(endpoint, &self.place, bytes);
         if let Some(answer) = refusal {
             return answer.reply(endpoint, &self.place).await;
         }
+        let start = lock(&self.state).start(endpoint);
+        match start {
+            Some((ColdStart::NotReady, _)) => return Answer::NotReady.reply(endpoint, &self.place).await,
+            Some((ColdStart::Waits, left)) => tokio::time::sleep(left).await,
+            None => (),
+        }
         self.work(endpoint, asked.inputs.len()).await;
-        let (labels, poison) = {
-            let mut state = lock(&self.state);
-            (state.endpoint(endpoint).labels.clone(), state.poison.clone())
-        };
-        match asked.answer(&labels, &poison) {
+        let model = lock(&self.state).model(endpoint);
+        match asked.answer(&model) {
             Ok(opinions) => Answer::Body(opinions.to_string()).reply(endpoint, &self.place).await,
             Err(message) => Answer::ModelError { status: 400, message }.reply(endpoint, &self.place).await,
         }
@@ -288,8 +355,37 @@ impl State {
         Some(Arc::clone(workers))
     }
 
+    fn model(&mut self, endpoint: &str) -> Model {
+        let labels = self.endpoint(endpoint).labels.clone();
+        Model { labels, poison: self.poison.clone(), unknown: self.unknown.clone() }
+    }
+
+    /// How long the endpoint still takes to start, if it hasn't.
+    fn start(&mut self, endpoint: &str) -> Option<(ColdStart, Duration)> {
+        let Cold { kind, takes, idle } = self.cold?;
+        let now = Instant::now();
+        let endpoint = self.endpoint(endpoint);
+        let warm = endpoint.asked.is_some_and(|asked| now.saturating_duration_since(asked) <= idle);
+        let ready = *endpoint.ready.get_or_insert(now + takes);
+        let ready = if warm { ready } else { now + takes };
+        // The pause begins when it has started, at the earliest.
+        (endpoint.ready, endpoint.asked) = (Some(ready), Some(now.max(ready)));
+        let left = ready.saturating_duration_since(now);
+        (!left.is_zero()).then_some((kind, left))
+    }
+
     /// What is answered without asking the model.
-    fn refusal(&mut self, endpoint: &str, place: &Place) -> Option<Answer> {
+    fn refusal(&mut self, endpoint: &str, place: &Place, bytes: usize) -> Option<Answer> {
+        if self.down || self.down_until.is_some_and(|until| Instant::now() < until) {
+            return Some(Answer::Close);
+        }
+        if bytes > MOST_BYTES {
+            let message = format!(
+                "1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less \
+                 than or equal to {MOST_BYTES}"
+            );
+            return Some(Answer::Validation(message));
+        }
         if self.only.as_ref().is_some_and(|only| !only.iter().any(|name| name == endpoint)) {
             let message = format!("Endpoint {endpoint} of account {} not found.", place.account);
             return Some(Answer::Validation(message));
@@ -342,6 +438,17 @@ impl Drop for Progress<'_> {
     }
 }
 
+/// What SageMaker takes (SageMaker runtime API, `BodyBlob`).
+const MOST_BYTES: usize = 6_291_456;
+
+/// What is inside the container.
+#[derive(Debug, Clone, Default)]
+struct Model {
+    labels: Labels,
+    poison: Vec<String>,
+    unknown: Vec<String>,
+}
+
 /// What the container makes of a request's body.
 #[derive(Debug, Default)]
 struct Asked {
@@ -352,8 +459,15 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(body: &[u8]) -> Self {
-        let body = match serde_json::from_slice::<Value>(body) {
+    fn read(request: &Request<Bytes>) -> Self {
+        let kind = request.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.starts_with("text/csv") {
+            return match csv::inputs(&String::from_utf8_lossy(request.body())) {
+                Ok(inputs) => Self::list(&inputs),
+                Err(message) => Self::fault(message),
+            };
+        }
+        let body = match serde_json::from_slice::<Value>(request.body()) {
             Ok(body) => body,
             Err(error) => return Self::fault(format!("{error}: the body is no JSON")),
         };
@@ -382,11 +496,11 @@ impl Asked {
     }
 
     /// The container's answer, or the exception that fails the request.
-    fn answer(&self, labels: &Labels, poison: &[String]) -> Result<Value, String> {
+    fn answer(&self, model: &Model) -> Result<Value, String> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        if self.inputs.iter().any(|text| poison.iter().any(|word| text.contains(word.as_str()))) {
+        if self.inputs.iter().any(|text| contains_any(text, &model.poison)) {
             return Err("The model could not be run on an input".to_owned());
         }
         let longest = self.inputs.iter().map(|text| tokens(text)).max().unwrap_or_default();
@@ -395,7 +509,7 @@ impl Asked {
                 "The size of tensor a ({longest}) must match the size of tensor b ({MOST_TOKENS}) at non-singleton dimension 1"
             ));
         }
-        Ok(self.arrange(labels))
+        Ok(self.arrange(model))
     }
 
     /// `truncation` alone does nothing: the tokenizer has no length of its own.
@@ -406,12 +520,12 @@ impl Asked {
     }
 
     /// Nested only for a list with `top_k`; else one opinion for each input, or all opinions of the only one.
-    fn arrange(&self, labels: &Labels) -> Value {
+    fn arrange(&self, model: &Model) -> Value {
         let most = match self.parameters.get("top_k") {
-            None => return self.inputs.iter().map(|text| top(text, labels, 1)[0].clone()).collect(),
+            None => return self.inputs.iter().map(|text| top(text, model, 1)[0].clone()).collect(),
             Some(most) => most.as_u64().and_then(|most| usize::try_from(most).ok()).unwrap_or(3),
         };
-        let mut opinions = self.inputs.iter().map(|text| Value::Array(top(text, labels, most)));
+        let mut opinions = self.inputs.iter().map(|text| Value::Array(top(text, model, most)));
         if self.list { opinions.collect() } else { opinions.next().unwrap_or_default() }
     }
 }
@@ -419,23 +533,34 @@ impl Asked {
 /// What BERT takes.
 const MOST_TOKENS: usize = 512;
 
+/// A label that no model of sentiments has.
+const NO_SENTIMENT: &str = "mixed";
+
 const WRONG_TYPE: &str = "text input must be of type `str` (single example), `list[str]` (batch or single pretokenized example) or \
      `list[list[str]]` (batch of pretokenized examples).";
 
-fn top(text: &str, labels: &Labels, most: usize) -> Vec<Value> {
-    let opinions = opinions(text, labels).into_iter().take(most);
+fn contains_any(text: &str, words: &[String]) -> bool {
+    words.iter().any(|word| text.contains(word.as_str()))
+}
+
+fn top(text: &str, model: &Model, most: usize) -> Vec<Value> {
+    let opinions = opinions(text, model).into_iter().take(most);
     opinions.map(|(label, score)| json!({ "label": label, "score": score })).collect()
 }
 
 /// All three, the surest first.
-fn opinions(text: &str, labels: &Labels) -> [(String, f64); 3] {
+fn opinions(text: &str, model: &Model) -> [(String, f64); 3] {
     let scores = judge(text);
+    let labels = &model.labels;
     let mut opinions = [
         (labels.positive.clone(), scores.positive),
         (labels.negative.clone(), scores.negative),
         (labels.neutral.clone(), scores.neutral),
     ];
     opinions.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    if contains_any(text, &model.unknown) {
+        NO_SENTIMENT.clone_into(&mut opinions[0].0);
+    }
     opinions
 }
 

@@ -57,7 +57,7 @@ fn find_server() -> Option<PathBuf> {
     folders.chain(on_path).map(|folder| folder.join("rabbitmq-server")).find(|server| server.is_file())
 }
 
-fn path() -> Vec<PathBuf> {
+pub(super) fn path() -> Vec<PathBuf> {
     env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 //! AWS's own clients against the stand-ins.
 
 mod resources;
+mod sagemaker;
 mod secrets;
 mod sqs;
 
@@ -49,31 +50,12 @@ async fn invoke(aws: &Aws, body: Value) -> Result<Value, InvokeEndpointError> {
 }
 
 #[tokio::test]
-async fn the_shape_of_the_answer_is_the_containers() {
+async fn requests_are_remembered() {
     let aws = Aws::start().await.unwrap();
-    let shape = |answer: &Value| match answer.as_array().unwrap() {
-        list if list[0].is_array() => format!("{}x{}", list.len(), list[0].as_array().unwrap().len()),
-        list => list.len().to_string(),
-    };
-    for (body, expected) in [
-        (json!({ "inputs": "s" }), "1"),
-        (json!({ "inputs": ["a", "b"] }), "2"),
-        (json!({ "inputs": ["a"] }), "1"),
-        (json!({ "inputs": "s", "parameters": { "top_k": null } }), "3"),
-        (json!({ "inputs": ["a", "b"], "parameters": { "top_k": null } }), "2x3"),
-        (json!({ "inputs": ["a"], "parameters": { "top_k": null } }), "1x3"),
-        (json!({ "inputs": "" }), "1"),
-    ] {
-        let answer = invoke(&aws, body.clone()).await.unwrap();
-        assert_eq!(shape(&answer), expected, "{body}");
-    }
+    invoke(&aws, json!({ "inputs": ["a", "b"], "parameters": { "top_k": null } })).await.unwrap();
     let calls = aws.sagemaker().calls();
-    assert_eq!(calls.len(), 7);
-    assert_eq!(
-        (calls[1].inputs.as_slice(), calls[1].answered),
-        (["a".to_owned(), "b".to_owned()].as_slice(), Some(200))
-    );
-    assert_eq!(calls[5].parameters, json!({ "top_k": null }));
+    assert_eq!((calls[0].inputs.as_slice(), calls[0].answered), (["a", "b"].map(str::to_owned).as_slice(), Some(200)));
+    assert_eq!(calls[0].parameters, json!({ "top_k": null }));
 }
 
 #[tokio::test]

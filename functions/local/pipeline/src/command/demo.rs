@@ -71,6 +71,7 @@ impl Demo {
         };
         let subscriber = Subscriber::start(pipeline.deployment(), None).await?;
         let mut printed = Printed::start(&pipeline, &programs.path("consume"), &folder, &self.patterns, console)?;
+        pipeline.feed().resume();
         console.line(&console.dim("Ctrl-C ends it. What the columns are, consume --help says."));
         let control = Control::listen(&folder)?;
         let serving = control.serve(&pipeline, &subscriber);

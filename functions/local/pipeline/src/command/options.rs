@@ -3,12 +3,12 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
+use local::rabbitmq::choice::Choice;
 use settings::{Problem, Problems, Settings};
 use simulator::Pace;
 
 use super::{demo, send, soak};
 use crate::{
-    broker::BrokerChoice,
     pipeline::{self, Place, Scorer},
     programs::Programs,
     verify,
@@ -58,6 +58,18 @@ pub(crate) struct Start {
     #[arg(long, value_name = "URL", help_heading = "Parts")]
     pub(crate) aws_endpoint: Option<String>,
 
+    /// The RabbitMQ: auto, an installed one as a private node, else a container; installed; container; running, the one at
+    /// 127.0.0.1:5672; or amqps://user:password@host:port/vhost
+    #[arg(
+        long,
+        value_name = "WHICH",
+        default_value = "auto",
+        env = "NEWSLOOM_LOCAL_BROKER",
+        hide_env_values = true,
+        help_heading = "Parts"
+    )]
+    pub(crate) broker: Choice,
+
     /// How long the lexicon takes for a request, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 20, help_heading = "Parts")]
     pub(crate) latency: u64,
@@ -96,7 +108,7 @@ impl Start {
             folder: self.folder.canonicalize().map_err(failed)?,
             feed: simulator::Options { seed: self.seed, pace: self.pace, ..simulator::Options::default() },
             aws: self.aws_endpoint.clone().map_or(Place::Embedded, Place::At),
-            broker: BrokerChoice::default(),
+            broker: self.broker.clone(),
             scorer: match &self.sagemaker_endpoint {
                 Some(endpoint) => Scorer::SageMaker { endpoint: endpoint.clone() },
                 None => Scorer::Lexicon { latency: Duration::from_millis(self.latency) },

@@ -88,6 +88,7 @@ impl Send {
         let pipeline = Box::pin(Pipeline::start(options, |started| eprintln!("{started}"))).await?;
         let subscriber = Subscriber::start(pipeline.deployment(), None).await?;
         pipeline.feed().until_subscribed(1).await?;
+        pipeline.feed().resume();
         let followed = follow(&pipeline, &subscriber, &letter, patience).await?;
         drop(subscriber);
         pipeline.stop().await?;
@@ -104,7 +105,7 @@ fn text(followed: &Followed) -> String {
         followed.steps.iter().map(|step| format!("  {:<10}{:>8.1} ms", step.name, step.after_ms)).collect();
     if let Some(item) = &followed.item {
         let verdict = match &item.sentiment {
-            Sentiment::Judged(judged) => format!("{} {:.2}, by {}", judged.label.name(), judged.score, judged.model),
+            Sentiment::Judged(judged) => format!("{} {:.2}; {}", judged.label.name(), judged.score, followed.judge),
             Sentiment::Unjudged { reason } => format!("unjudged: {}", reason.name()),
         };
         lines.push(format!("  {:<10}{verdict}", "sentiment"));

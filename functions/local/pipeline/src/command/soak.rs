@@ -60,6 +60,7 @@ impl Soak {
         });
         let pipeline = Box::pin(starting).await?;
         let subscriber = Subscriber::start(pipeline.deployment(), Some("newsloom-local")).await?;
+        pipeline.feed().resume();
         let chance = (!self.no_faults).then_some(self.start.seed);
         let verdict = soak(&pipeline, &subscriber, Duration::from_secs(self.seconds), chance, |line| {
             console.line(line);

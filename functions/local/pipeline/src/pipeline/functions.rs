@@ -13,6 +13,7 @@ use super::{Scorer, start::StartError};
 use crate::{
     programs::Programs,
     stack::{Made, Physical, Stack},
+    triggers::Named,
 };
 
 /// What is read of an `AWS::Lambda::Function`; rights, networks and layers have no counterpart here.
@@ -58,20 +59,20 @@ pub(super) struct Surroundings<'a> {
     pub(super) folder: &'a Path,
 }
 
-/// Every function of the stack, by the name of its program; and its ARN among what was made.
+/// Every function of the stack, by its ARN, which is then among what was made.
 pub(super) fn functions(
     stack: &Stack,
     made: &mut Made,
     around: &Surroundings<'_>,
-) -> Result<BTreeMap<String, Arc<Lambda>>, StartError> {
+) -> Result<BTreeMap<String, Named>, StartError> {
     let mut functions = BTreeMap::new();
     for (id, properties) in stack.of_type("AWS::Lambda::Function") {
         let properties = read(id, properties, made)?;
         let (program, _) = properties.code.s3_key.split_once('/').unwrap_or((&properties.code.s3_key, ""));
         let function = lambda(program, &properties, around).map_err(|source| StartError::Function(source.into()))?;
         let arn = format!("arn:aws:lambda:{}:{}:function:{}", local::REGION, local::ACCOUNT, properties.function_name);
-        made.add(id, Physical::named(&properties.function_name).with("Arn", arn));
-        functions.insert(program.to_owned(), Arc::new(function));
+        made.add(id, Physical::named(&properties.function_name).with("Arn", arn.as_str()));
+        functions.insert(arn, Named { program: program.to_owned(), lambda: Arc::new(function) });
     }
     Ok(functions)
 }

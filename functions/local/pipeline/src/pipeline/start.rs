@@ -10,7 +10,12 @@ use std::{
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
-use local::{aws::Aws, lambda::Lambda, runtime_api::Outcome};
+use local::{
+    aws::Aws,
+    lambda::Lambda,
+    rabbitmq::choice::{Chosen, Unavailable},
+    runtime_api::Outcome,
+};
 use serde_json::json;
 use settings::Problems;
 use simulator::Simulator;
@@ -19,13 +24,12 @@ use tokio::sync::Mutex;
 use super::{Options, Pipeline, Place, Scorer, functions};
 use crate::{
     Deployment, Outputs,
-    broker::{Broker, BrokerError},
     deployment::MissingOutputs,
     ingester::{self, IngesterError, Machine},
     programs::NotBuilt,
-    provision::{Logins, ProvisionError, Provisioned},
+    provision::{Login, Logins, ProvisionError, Provisioned},
     stack::{Made, Physical, Stack},
-    triggers::{Trigger, TriggerError},
+    triggers::{Named, Trigger, TriggerError},
 };
 
 /// A part that runs.
@@ -74,7 +78,7 @@ pub enum StartError {
     Feed(#[from] simulator::StartError),
     /// The broker did not start.
     #[error(transparent)]
-    Broker(#[from] BrokerError),
+    Broker(#[from] Box<Unavailable>),
     /// Something could not be made.
     #[error(transparent)]
     Provision(#[from] ProvisionError),
@@ -120,7 +124,8 @@ impl StartError {
 const REQUEST: Duration = Duration::from_secs(10);
 
 impl Pipeline {
-    /// Starts all of it, and says of each part when it runs. What was started before something fails ends again.
+    /// Starts all of it, and says of each part when it runs. What was started before something fails ends again. The feed
+    /// is paused, so that who subscribes gets all of it: [`Simulator::resume`].
     ///
     /// # Errors
     ///
@@ -135,14 +140,14 @@ impl Pipeline {
         // It takes the longest by far.
         let choice = options.broker.clone();
         let since = Instant::now();
-        let broker = tokio::spawn(async move { Broker::start(&choice).await.map(|broker| (broker, since.elapsed())) });
+        let broker = tokio::spawn(async move { choice.start().await.map(|broker| (broker, since.elapsed())) });
         let aws = timed("aws", &mut told, start_aws(&options)).await?;
         let feed = timed("feed", &mut told, start_feed(&options)).await?;
-        let (broker, took) = broker.await.map_err(|error| StartError::Function(error.into()))??;
-        told(Started { part: "broker", what: broker.how().to_owned(), took });
+        let (broker, took) = broker.await.map_err(|error| StartError::Function(error.into()))?.map_err(Box::new)?;
+        told(Started { part: "broker", what: describe(&broker), took });
 
         let config = config(&options.aws, &aws).await;
-        let logins = Logins { broker: broker.login().clone(), feed: login_of(&feed) };
+        let logins = Logins { broker: login(&broker), feed: login_of(&feed) };
         let making = async {
             let provisioned = Provisioned::make(&stack, &config, &logins).await?;
             let what = provisioned.describe();
@@ -173,10 +178,10 @@ impl Pipeline {
                 folder: &options.folder,
             };
             let functions = functions::functions(stack, &mut provisioned.made, &around)?;
-            for (name, function) in &functions {
-                warm(name, function, &options.folder).await?;
+            for Named { program, lambda } in functions.values() {
+                warm(program, lambda, &options.folder).await?;
             }
-            let what = functions.keys().map(String::as_str).collect::<Vec<_>>().join(" and ");
+            let what = functions.values().map(|named| named.program.as_str()).collect::<Vec<_>>().join(" and ");
             Ok((functions, format!("{what}; {}", options.scorer.describe())))
         });
         let functions = running.await?;
@@ -188,7 +193,7 @@ impl Pipeline {
             broker_ca: broker.ca_file().map(ToOwned::to_owned),
         };
         let triggers = timed("triggers", &mut told, async {
-            let triggers = Trigger::all(stack, &provisioned.made, &functions, config, &options.folder).await?;
+            let triggers = Trigger::all(stack, &provisioned.made, &functions, config, &options.folder)?;
             let what = triggers.iter().map(Trigger::describe).collect::<Vec<_>>().join("; ");
             Ok((triggers, what))
         });
@@ -207,13 +212,14 @@ impl Pipeline {
         Ok(Self {
             ingester: Mutex::new(Some(ingester)),
             triggers,
-            functions,
+            functions: functions.into_values().map(|named| (named.program, named.lambda)).collect(),
             feed,
             broker,
             provisioned: Some(provisioned),
             deployment,
             environment,
             put: AtomicUsize::new(0),
+            judge: options.scorer.describe(),
             aws,
         })
     }
@@ -223,7 +229,7 @@ impl Pipeline {
 struct Parts {
     aws: Aws,
     feed: Simulator,
-    broker: Broker,
+    broker: Chosen,
     logins: Logins,
 }
 
@@ -240,6 +246,8 @@ async fn timed<T>(
 
 async fn start_aws(options: &Options) -> Result<(Aws, String), StartError> {
     let aws = Aws::start().await.map_err(StartError::Aws)?;
+    // They grow with every request, and nobody reads them.
+    aws.journal(false);
     if let Scorer::Lexicon { latency } = options.scorer {
         aws.sagemaker().latency(latency, Duration::ZERO);
     }
@@ -252,8 +260,23 @@ async fn start_aws(options: &Options) -> Result<(Aws, String), StartError> {
 
 async fn start_feed(options: &Options) -> Result<(Simulator, String), StartError> {
     let feed = Simulator::start(simulator::Options { tls: true, ..options.feed.clone() }).await?;
+    // Until somebody watches: see `Pipeline::start`.
+    feed.pause();
     let what = format!("a simulator of LSEG's, invented news, at {}", feed.api_url());
     Ok((feed, what))
+}
+
+fn describe(broker: &Chosen) -> String {
+    let how = match broker.how() {
+        "installed" => "the installed RabbitMQ, a private node",
+        "container" => "RabbitMQ in a container",
+        _ => "a RabbitMQ that runs",
+    };
+    format!("{how}, at {}", broker.url())
+}
+
+fn login(broker: &Chosen) -> Login {
+    Login { username: broker.username().to_owned(), password: broker.password().to_owned() }
 }
 
 /// Logins of version 2, which is what the ingester is told to use.
@@ -267,7 +290,7 @@ fn told_secret(pipeline: &str) -> String {
 }
 
 /// The endpoints and the broker exist already.
-fn add_the_rest(stack: &Stack, made: &mut Made, broker: &Broker) {
+fn add_the_rest(stack: &Stack, made: &mut Made, broker: &Chosen) {
     for (id, properties) in stack.of_type("AWS::SageMaker::Endpoint") {
         let name = properties["EndpointName"].as_str().unwrap_or(id);
         made.add(id, Physical::named(name).with("EndpointName", name));

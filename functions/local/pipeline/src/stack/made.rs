@@ -50,10 +50,10 @@ impl Made {
         self.physical.insert(id.to_owned(), physical);
     }
 
-    /// The logical id of the resource that has this value as its attribute.
-    pub fn id_of(&self, attribute: &str, value: &str) -> Option<&str> {
-        let has = |physical: &Physical| physical.attributes.get(attribute).is_some_and(|known| known == value);
-        self.physical.iter().find(|(_, physical)| has(physical)).map(|(id, _)| id.as_str())
+    /// What `Ref` gives of the resource that has this value as its attribute.
+    pub fn reference_of(&self, attribute: &str, value: &str) -> Option<&str> {
+        let has = |physical: &&Physical| physical.attributes.get(attribute).is_some_and(|known| known == value);
+        self.physical.values().find(has).map(|physical| physical.reference.as_str())
     }
 
     /// A value with its references and functions replaced by what they stand for.
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn resource_is_found_by_its_attribute() {
-        assert_eq!(made().id_of("Arn", "arn:news"), Some("News"));
-        assert_eq!(made().id_of("Arn", "arn:other"), None);
+        assert_eq!(made().reference_of("Arn", "arn:news"), Some("news"));
+        assert_eq!(made().reference_of("Arn", "arn:other"), None);
     }
 }
