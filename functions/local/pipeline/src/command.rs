@@ -8,3 +8,4 @@ pub mod send;
 pub mod soak;
 
 pub use options::{Command, Options, run};
+pub(crate) use options::{Start, load};

@@ -17,6 +17,7 @@ pub mod stack;
 pub mod subscriber;
 pub mod triggers;
 pub mod verdict;
+pub mod verify;
 
 pub use deployment::{Deployment, Outputs};
 pub use pipeline::Pipeline;

@@ -11,6 +11,7 @@ use super::{demo, send, soak};
 use crate::{
     pipeline::{self, Place, Scorer},
     programs::Programs,
+    verify,
 };
 
 /// Runs the whole pipeline on this machine, from the same newsloom.toml that is deployed.
@@ -32,6 +33,8 @@ pub enum Command {
     Demo(demo::Demo),
     /// Put in an item of your own, and print what came out and when
     Send(send::Send),
+    /// Put known items in, and say of each whether it came out as expected
+    Verify(Box<verify::command::Options>),
     /// Let faults happen for a while, at random, and see whether the books balance
     Soak(soak::Soak),
 }
@@ -145,6 +148,11 @@ pub async fn run(options: Options) -> ExitCode {
     match options.command {
         Command::Demo(demo) => Box::pin(demo.run()).await,
         Command::Send(send) => Box::pin(send.run()).await,
+        Command::Verify(verify) => exit(Box::pin(verify::command::run(&verify)).await),
         Command::Soak(soak) => Box::pin(soak.run()).await,
     }
+}
+
+fn exit(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
