@@ -4,14 +4,30 @@
 CONFIG ?= newsloom.toml
 OUT    ?= synth-out
 FEED   ?=
+DEMO   ?=
+SOAK   ?=
+LOCAL   = newsloom-local newsloom-ingester newsloom-enrich newsloom-publish newsloom-consume
 
 .DEFAULT_GOAL := help
-.PHONY: help package synth test feed check review schema bench permissions lint fuzz
+.PHONY: help demo verify soak package synth test feed check review schema bench permissions lint fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  CONFIG=examples/production.toml make synth    another environment than newsloom.toml"
+
+demo: local ## The whole pipeline on this machine: invented news in, enriched headlines out of RabbitMQ; Ctrl-C ends it
+	target/debug/newsloom-local demo --config $(CONFIG) $(DEMO)
+
+verify: local ## Known items through the whole pipeline on this machine, exact expectations out
+	target/debug/newsloom-local verify --config $(CONFIG)
+
+soak: local ## Two minutes of faults at random, and whether the books balance
+	target/debug/newsloom-local soak --config $(CONFIG) $(SOAK)
+
+.PHONY: local
+local: # The programs of the pipeline, and the one that runs them
+	cargo build $(LOCAL:%=--package %)
 
 package: ## Build functions and ingester into target/package/: minutes at first, then only what changed
 	cargo run --quiet --package newsloom-pipeline -- package --config $(CONFIG)

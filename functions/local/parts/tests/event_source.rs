@@ -239,18 +239,18 @@ async fn the_latest_position_leaves_out_what_was_there() {
     assert_eq!(stopped(poller).await.read, 1);
 }
 
+/// As Lambda does: whoever expects them takes them apart.
 #[tokio::test]
-async fn packed_records_are_refused() {
+async fn records_that_the_producer_library_has_aggregated_come_as_they_are() {
     let aws = Aws::start().await.unwrap();
     aws.kinesis().create_stream("news", 1);
     put(&aws, &[("a", b"\xf3\x89\x9a\xc2protobuf")]).await;
     let mapping = mapping(STREAM, &json!({}));
     let (mut ends, function, options) = Ends::new(done);
     let poller = Poller::start(mapping.clone(), source(&aws, &mapping), function, Nowhere, options).unwrap();
-    let refused = ends.notice(|notice| matches!(notice, Notice::ShardRefused { .. })).await.to_string();
-    assert!(refused.ends_with("aggregated records are not read here; turn aggregation off"), "{refused}");
-    let counts = stopped(poller).await;
-    assert_eq!((counts.refused_shards, counts.invocations), (1, 0));
+    let record = &ends.records(1).await[0];
+    assert_eq!(record["kinesis"]["data"], "84mawnByb3RvYnVm");
+    assert_eq!(stopped(poller).await.handed_over, 1);
 }
 
 // ------------------------------------------------------------------------------------------------ SQS

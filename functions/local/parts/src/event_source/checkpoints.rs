@@ -41,8 +41,6 @@ pub struct Counts {
     pub read_errors: u64,
     /// Shards that are read, or whose records are still under way.
     pub shards: usize,
-    /// Shards that are not read any further, because they have something that is not done here.
-    pub refused_shards: usize,
     /// Records read and not done: waiting, in an invocation, or between two.
     pub unfinished: usize,
     /// How long ago the oldest unfinished record arrived; `None` when there is none. CloudWatch's `IteratorAge`.

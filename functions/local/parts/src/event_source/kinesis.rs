@@ -14,12 +14,9 @@ use super::{
     source::{Page, Place, ReadError, Record, ShardInfo, Source},
 };
 
-/// What records begin with that the Kinesis Producer Library has packed together.
-const AGGREGATED: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
-
 /// A Kinesis data stream, read with the SDK's client: of AWS, of [`aws::Aws`](crate::aws::Aws), or of any other endpoint.
 ///
-/// Records that the Kinesis Producer Library has packed together are refused.
+/// Records that the Kinesis Producer Library has aggregated come as they are, as from Lambda.
 ///
 /// ```no_run
 /// use local::event_source::{KinesisSource, Mapping};
@@ -55,13 +52,9 @@ impl KinesisSource {
     }
 
     /// As in the Lambda Developer Guide, "Using Lambda to process records from Amazon Kinesis Data Streams".
-    fn record(&self, shard: &str, record: &aws_sdk_kinesis::types::Record) -> Result<Record, ReadError> {
+    fn record(&self, shard: &str, record: &aws_sdk_kinesis::types::Record) -> Record {
         let number = &record.sequence_number;
         let data = record.data.as_ref();
-        if data.starts_with(&AGGREGATED) {
-            let refusal = "was packed by the Kinesis Producer Library, whose aggregated records are not read here";
-            return Err(ReadError::Unsupported(format!("record {number} {refusal}; turn aggregation off")));
-        }
         let arrived = sdk::time(record.approximate_arrival_timestamp.as_ref());
         let key = record.partition_key.clone().unwrap_or_default();
         let mut kinesis = json!({
@@ -84,7 +77,7 @@ impl KinesisSource {
             "awsRegion": self.source.region,
             "eventSourceARN": self.source.arn,
         });
-        Ok(Record { number: number.clone(), key, arrived, event })
+        Record { number: number.clone(), key, arrived, event }
     }
 }
 
@@ -134,7 +127,7 @@ impl Source for KinesisSource {
     async fn records(&self, shard: &str, iterator: &str) -> Result<Page, ReadError> {
         let request = self.client.get_records().shard_iterator(iterator);
         let answer = sdk::ask(request.send()).await.map_err(sdk::Refusal::at_iterator)?;
-        let records = answer.records.iter().map(|record| self.record(shard, record)).collect::<Result<_, _>>()?;
+        let records = answer.records.iter().map(|record| self.record(shard, record)).collect();
         Ok(Page { records, next: answer.next_shard_iterator })
     }
 }

@@ -18,13 +18,6 @@ pub enum Notice {
         /// The shard.
         shard: String,
     },
-    /// A shard is not read any further, because it has something that is not done here.
-    ShardRefused {
-        /// The shard.
-        shard: String,
-        /// What it has.
-        reason: String,
-    },
     /// The stream could not be read; another try follows.
     ReadFailed {
         /// The shard; none when it was the list of shards.
@@ -109,7 +102,6 @@ impl fmt::Display for Notice {
         match self {
             Self::ShardStarted { shard } => write!(f, "{shard}: read from now on"),
             Self::ShardEnded { shard } => write!(f, "{shard}: closed, and all of it is done"),
-            Self::ShardRefused { shard, reason } => write!(f, "{shard}: not read any further: {reason}"),
             Self::ReadFailed { shard, reason, pause } => {
                 let what = shard.as_deref().unwrap_or("shards");
                 write!(f, "{what}: could not be read, again in {} ms: {reason}", pause.as_millis())

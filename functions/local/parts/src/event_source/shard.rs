@@ -16,15 +16,6 @@ use super::{
     source::{Page, Place, ReadError, Record, ShardInfo, Source},
 };
 
-/// How the reading of a shard ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// It is closed, and all of it is done.
-    Closed,
-    /// It has something that is not done here.
-    Refused,
-}
-
 /// Which shards were begun with, and which are over.
 #[derive(Debug, Default)]
 struct Known {
@@ -49,7 +40,7 @@ pub(super) async fn run<S: Source, I: Invoke, D: Destination>(job: Arc<Job<S, I,
 /// Looks for shards again and again, and begins with those whose parents are over.
 async fn follow<S: Source, I: Invoke, D: Destination>(
     job: &Arc<Job<S, I, D>>,
-    shards: &mut JoinSet<(String, Flow<End>)>,
+    shards: &mut JoinSet<(String, Flow)>,
 ) -> Flow {
     let mut known = Known::default();
     let mut failures = 0;
@@ -79,7 +70,7 @@ async fn follow<S: Source, I: Invoke, D: Destination>(
                 () = tokio::time::sleep(pause) => None,
             }
         };
-        if let Some((shard, ControlFlow::Continue(End::Closed))) = job.unless_stopped(ended).await? {
+        if let Some((shard, ControlFlow::Continue(()))) = job.unless_stopped(ended).await? {
             known.ended.insert(shard);
         }
     }
@@ -127,7 +118,7 @@ async fn read<S: Source, I: Invoke, D: Destination>(
     job: Arc<Job<S, I, D>>,
     shard: String,
     from: Place,
-) -> (String, Flow<End>) {
+) -> (String, Flow) {
     job.progress().begin(&shard);
     job.tell(|| Notice::ShardStarted { shard: shard.clone() });
     let buffer = Arc::new(Buffer::new(job.mapping.parallelization_factor));
@@ -150,12 +141,11 @@ async fn read<S: Source, I: Invoke, D: Destination>(
     let (end, ()) = tokio::join!(reading, handing_over);
     match end {
         ControlFlow::Break(()) => (),
-        ControlFlow::Continue(End::Closed) if job.pause(Duration::ZERO).await.is_break() => (),
-        ControlFlow::Continue(End::Closed) => {
+        ControlFlow::Continue(()) if job.pause(Duration::ZERO).await.is_break() => (),
+        ControlFlow::Continue(()) => {
             job.progress().end(&shard);
             job.tell(|| Notice::ShardEnded { shard: shard.clone() });
         }
-        ControlFlow::Continue(End::Refused) => job.progress().end(&shard),
     }
     (shard, end)
 }
@@ -170,7 +160,7 @@ struct Reader<'a, S, I, D> {
 }
 
 impl<S: Source, I, D> Reader<'_, S, I, D> {
-    async fn read(&mut self) -> Flow<End> {
+    async fn read(&mut self) -> Flow {
         let mut iterator = None;
         loop {
             self.job.unless_stopped(self.buffer.room(self.job.options.buffer_bytes)).await?;
@@ -180,16 +170,11 @@ impl<S: Source, I, D> Reader<'_, S, I, D> {
                     self.failures = 0;
                     let idle = page.records.is_empty();
                     self.take(page.records);
-                    let Some(next) = page.next else { return ControlFlow::Continue(End::Closed) };
+                    let Some(next) = page.next else { return ControlFlow::Continue(()) };
                     iterator = Some(next);
                     if idle {
                         self.job.pause(self.job.options.poll_interval).await?;
                     }
-                }
-                Err(ReadError::Unsupported(reason)) => {
-                    self.job.count(|counts| counts.refused_shards += 1);
-                    self.job.tell(|| Notice::ShardRefused { shard: self.shard.to_owned(), reason });
-                    return ControlFlow::Continue(End::Refused);
                 }
                 Err(error) => self.recover(error, &mut iterator).await?,
             }
@@ -222,7 +207,7 @@ impl<S: Source, I, D> Reader<'_, S, I, D> {
                 self.job.count(|counts| counts.losses += 1);
                 self.job.tell(|| Notice::RecordsLost { shard: self.shard.to_owned(), reason: reason.clone() });
             }
-            ReadError::Unsupported(_) | ReadError::Failed(_) => (),
+            ReadError::Failed(_) => (),
         }
         let renewed = matches!(error, ReadError::Expired(_)) && self.failures == 1;
         if renewed {

@@ -73,8 +73,6 @@ pub enum ReadError {
     Expired(String),
     /// The place is not there any more, its records are lost: reading goes on with the oldest there is.
     Lost(String),
-    /// Something that is not done here: the shard is not read any further.
-    Unsupported(String),
     /// Anything else; worth another try.
     Failed(String),
 }
@@ -82,9 +80,7 @@ pub enum ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Expired(reason) | Self::Lost(reason) | Self::Unsupported(reason) | Self::Failed(reason) => {
-                f.write_str(reason)
-            }
+            Self::Expired(reason) | Self::Lost(reason) | Self::Failed(reason) => f.write_str(reason),
         }
     }
 }

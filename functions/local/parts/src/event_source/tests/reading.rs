@@ -158,21 +158,6 @@ async fn what_the_stream_has_lost_is_told_and_reading_goes_on_with_the_oldest() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_done_here_ends_a_shard_with_clear_words() {
-    let world = World::default();
-    world.stream.put(&["a"]);
-    world.stream.add_shard(CHILD, &[]);
-    world.stream.put_on(CHILD, &["b"]);
-    world.stream.fail(ReadError::Unsupported("packed".into()));
-    let running = world.start(mapping(&json!({})));
-    sleep(Duration::from_secs(30)).await;
-    let counts = running.counts();
-    assert_eq!((counts.refused_shards, counts.shards, counts.handed_over), (1, 1, 1));
-    let refused = world.notices().iter().filter(|line| line.ends_with("not read any further: packed")).count();
-    assert_eq!(refused, 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_mapping_that_is_not_enabled_reads_nothing() {
     let world = World::default();
     world.stream.put(&["a"]);
