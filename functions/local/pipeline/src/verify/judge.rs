@@ -252,7 +252,8 @@ fn counts(plan: &Plan<'_>, seen: &Seen, went: Went) -> Counts {
 
 fn times(place: usize, planned: &Planned<'_>, seen: &Seen) -> Times {
     let Some(Put { at, accepted, .. }) = seen.put.get(&place) else { return Times::default() };
-    let since = |time: Duration| Some(time.saturating_sub(*at).as_secs_f64() * 1000.0);
+    // A time before it was put in is by a clock that differs, or has whole seconds only: no time is better than that.
+    let since = |time: Duration| time.checked_sub(*at).map(|time| time.as_secs_f64() * 1000.0);
     let stored = planned.id().and_then(|id| seen.stored.get(id));
     let row = stored.and_then(|stored| stored.item.as_ref().ok());
     let arrived = row.and_then(|row| row.arrived).map(|arrived| seen.clock.since(arrived));
