@@ -232,7 +232,7 @@ impl Work {
     }
 
     async fn set_aside(&self, record: &StreamRecord, code: &str, id: Option<&str>) {
-        let odd = self.fault == Fault::NamesAnotherReason && code == "newer_form";
+        let odd = self.fault == Fault::NamesAnotherReason && code == "aggregated";
         let message = json!({
             "reason": { "code": if odd { "odd" } else { code }, "text": "why" },
             "position": { "partition_key": record.key, "sequence_number": record.number },
@@ -411,7 +411,7 @@ faults! {
     wrong_model_is_found: NamesAnotherModel => ["positive: table: sentiment.model: expected \"lexicon\", found \"another\""];
     changed_item_is_found: CutsTheHeadline => ["long-headline: table: headline: expected \"Sample Corp"];
     lost_poison_is_found: DropsPoison => ["no-json: quarantine: messages: expected 1, found none after 4 s"];
-    wrong_reason_is_found: NamesAnotherReason => ["newer-form: quarantine: reason: expected newer_form, found odd: why"];
+    wrong_reason_is_found: NamesAnotherReason => ["aggregated: quarantine: reason: expected aggregated, found odd: why"];
     healthy_item_in_the_quarantine_is_found: SetsAsideWhatIsFine => [
         "positive: quarantine: messages: expected none, found unknown_label: why",
     ];

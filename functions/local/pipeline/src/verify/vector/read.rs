@@ -339,7 +339,9 @@ mod tests {
         has(&|row| row.times == 2);
         has(&|row| row.expect == Expect::Unjudged(Reason::NoRoute));
         has(&|row| row.put.story().is_some_and(|story| story.feed_only));
-        for code in ["malformed", "newer_form", "out_of_range", "too_large", "model_refused", "unknown_label"] {
+        for code in
+            ["malformed", "aggregated", "newer_form", "out_of_range", "too_large", "model_refused", "unknown_label"]
+        {
             has(&|row| row.expect == Expect::Quarantined(code.into()));
         }
         assert_eq!(vector.refused_texts().len(), 1);
