@@ -119,6 +119,8 @@ impl Sqs {
             "SendMessageBatch" => self.state_of(body, State::send_batch),
             "DeleteMessage" => self.state_of(body, State::delete),
             "DeleteMessageBatch" => self.state_of(body, State::delete_batch),
+            "ChangeMessageVisibility" => self.state_of(body, State::change_visibility),
+            "ChangeMessageVisibilityBatch" => self.state_of(body, State::change_visibility_batch),
             "PurgeQueue" => self.state_of(body, State::purge),
             "CreateQueue" => self.state_of(body, |state, create| state.create(create, |name| self.url(host, name))),
             "GetQueueUrl" => self.state_of(body, |state, named: Named| {
@@ -289,6 +291,22 @@ struct DeleteEntry {
     receipt_handle: String,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChangeVisibility {
+    queue_url: String,
+    receipt_handle: String,
+    visibility_timeout: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChangeVisibilityEntry {
+    id: String,
+    receipt_handle: String,
+    visibility_timeout: u32,
+}
+
 impl State {
     fn create(&mut self, create: Create, url: impl Fn(&str) -> String) -> Result<Value, Refusal> {
         let Create { queue_name, attributes } = create;
@@ -352,6 +370,29 @@ impl State {
     fn delete(&mut self, Delete { queue_url, receipt_handle }: Delete) -> Result<Value, Refusal> {
         self.existing(&queue_url)?.delete(&receipt_handle)?;
         Ok(json!({}))
+    }
+
+    fn change_visibility(
+        &mut self,
+        ChangeVisibility { queue_url, receipt_handle, visibility_timeout }: ChangeVisibility,
+    ) -> Result<Value, Refusal> {
+        let timeout = Duration::from_secs(visibility_timeout.into());
+        self.existing(&queue_url)?.change_visibility(&receipt_handle, timeout)?;
+        Ok(json!({}))
+    }
+
+    fn change_visibility_batch(&mut self, batch: Batch<ChangeVisibilityEntry>) -> Result<Value, Refusal> {
+        let ids = batch.entries.iter().map(|entry| (entry.id.as_str(), 0));
+        check_batch("ChangeMessageVisibilityBatchRequestEntry", ids)?;
+        let queue = self.existing(&batch.queue_url)?;
+        let mut outcome = BatchOutcome::default();
+        for ChangeVisibilityEntry { id, receipt_handle, visibility_timeout } in batch.entries {
+            match queue.change_visibility(&receipt_handle, Duration::from_secs(visibility_timeout.into())) {
+                Ok(()) => outcome.succeeded(&id, Map::new()),
+                Err(refusal) => outcome.failed(&id, &refusal),
+            }
+        }
+        Ok(outcome.answer())
     }
 
     fn delete_batch(&mut self, batch: Batch<DeleteEntry>) -> Result<Value, Refusal> {

@@ -6,7 +6,8 @@ use aws_sdk_sqs::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     types::{
-        DeleteMessageBatchRequestEntry, Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
+        ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message, MessageAttributeValue,
+        MessageSystemAttributeName, QueueAttributeName,
     },
 };
 use local::aws::Aws;
@@ -140,6 +141,27 @@ async fn a_message_that_is_received_is_nobody_elses_until_it_is_deleted_or_comes
     assert_eq!(rest, ["a", "c"]);
     let invalid = client.delete_message().queue_url(&url).receipt_handle("x").send().await.unwrap_err();
     assert!(invalid.into_service_error().is_receipt_handle_is_invalid());
+}
+
+#[tokio::test]
+async fn who_holds_a_message_says_when_others_see_it_again() {
+    let aws = Aws::start().await.unwrap();
+    let (client, url) = queue(&aws).await;
+    send(&client, &url, "a").await;
+    let handle = receive(&client, &url, 600, 0).await.remove(0).receipt_handle.unwrap();
+    let change = || client.change_message_visibility().queue_url(&url).receipt_handle(&handle).visibility_timeout(0);
+    change().send().await.unwrap();
+    let again = change().send().await.unwrap_err();
+    assert!(again.into_service_error().is_message_not_inflight(), "it is everybody's already");
+    let handle = receive(&client, &url, 600, 0).await.remove(0).receipt_handle.unwrap();
+    let entry = |id: &str, handle: &str| {
+        let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(id).receipt_handle(handle);
+        entry.visibility_timeout(0).build().unwrap()
+    };
+    let batch = client.change_message_visibility_batch().queue_url(&url);
+    let changed = batch.entries(entry("one", &handle)).entries(entry("two", "x")).send().await.unwrap();
+    assert_eq!((changed.successful[0].id.as_str(), changed.failed[0].id.as_str()), ("one", "two"));
+    assert_eq!(bodies(&receive(&client, &url, 30, 0).await), ["a"]);
 }
 
 #[tokio::test]

@@ -111,15 +111,32 @@ impl Queue {
     /// Deletes what the handle was given for. One that isn't the message's last is no error and does nothing, which is
     /// the worst that SQS says may happen.
     pub(super) fn delete(&mut self, handle: &str) -> Result<(), Refusal> {
+        if let Some(number) = self.held(handle)? {
+            self.messages.remove(&number);
+        }
+        Ok(())
+    }
+
+    /// Hides what the handle was given for so long from now, zero shows it again.
+    pub(super) fn change_visibility(&mut self, handle: &str, timeout: Duration) -> Result<(), Refusal> {
+        let number = self.held(handle)?;
+        let held = number.and_then(|number| self.messages.get_mut(&number));
+        let held = held.filter(|kept| kept.visible > Instant::now()).ok_or_else(|| {
+            let message = format!("The message of the handle \"{handle}\" is not in flight.");
+            Refusal::new("AWS.SimpleQueueService.MessageNotInflight", message)
+        })?;
+        held.visible = Instant::now() + timeout;
+        Ok(())
+    }
+
+    /// The message that a handle was given for, unless it is deleted, or was received once more.
+    fn held(&self, handle: &str) -> Result<Option<u64>, Refusal> {
         let (number, received) = read_handle(handle).ok_or_else(|| {
             let message = format!("The input receipt handle \"{handle}\" is not a valid receipt handle.");
             Refusal::new("ReceiptHandleIsInvalid", message)
         })?;
         let is_last = self.messages.get(&number).is_some_and(|kept| kept.received == received);
-        if is_last {
-            self.messages.remove(&number);
-        }
-        Ok(())
+        Ok(is_last.then_some(number))
     }
 
     pub(super) fn visibility(&self) -> Duration {
