@@ -27,12 +27,26 @@ for group in $groups; do kill -9 "-$group"; done
 static INPUT: Mutex<Option<ChildStdin>> = Mutex::new(None);
 
 /// A process group that doesn't outlive this process, even if this one is killed. Dropping this takes it off the list.
+///
+/// ```no_run
+/// # fn main() -> std::io::Result<()> {
+/// use std::{os::unix::process::CommandExt, process::Command};
+///
+/// let child = Command::new("sleep").arg("1000").process_group(0).spawn()?;
+/// let guarded = local::guardian::Guarded::group(child.id())?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub(crate) struct Guarded(u32);
+pub struct Guarded(u32);
 
 impl Guarded {
     /// Puts the group on the list; the script is started by the first.
-    pub(crate) fn group(group: u32) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When the script can't be started.
+    pub fn group(group: u32) -> io::Result<Self> {
         let line = format!("+ {group}\n");
         let mut input = INPUT.lock().unwrap_or_else(PoisonError::into_inner);
         // One short line is one write, which a pipe takes whole.

@@ -15,7 +15,7 @@ pub mod aws;
 mod background;
 pub mod event_source;
 pub mod function;
-mod guardian;
+pub mod guardian;
 pub mod lambda;
 pub mod proxy;
 pub mod rabbitmq;

@@ -5,6 +5,7 @@ mod control;
 pub mod demo;
 mod options;
 pub mod send;
+mod signals;
 pub mod soak;
 
 pub use options::{Command, Options, run};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use local::lambda::Lambda;
 use simulator::Cut;
 
 use crate::Pipeline;
@@ -60,6 +61,16 @@ impl Fault {
         }
     }
 
+    /// Whether it can: only what was started here is made to fail.
+    pub fn can_happen(self, pipeline: &Pipeline) -> bool {
+        match self {
+            Self::BrokerRestarted => pipeline.broker().is_ours(),
+            Self::TableThrottled => pipeline.is_embedded(),
+            Self::EndpointDown => pipeline.has_lexicon(),
+            Self::FunctionsKilled | Self::IngesterKilled | Self::FeedCut => true,
+        }
+    }
+
     /// Makes it happen, and returns when it is over; what it leads to may go on.
     ///
     /// # Errors
@@ -67,6 +78,9 @@ impl Fault {
     /// When it can't be made to happen here: a broker that isn't ours isn't restarted.
     pub async fn happen(self, pipeline: &Pipeline) -> Result<(), NotHappened> {
         let failed = |cause: String| NotHappened { fault: self.name(), cause };
+        if !self.can_happen(pipeline) {
+            return Err(failed("what it is about is not ours to break".to_owned()));
+        }
         match self {
             Self::BrokerRestarted => {
                 pipeline.broker().kill().await.map_err(|error| failed(error.to_string()))?;
@@ -83,6 +97,7 @@ impl Fault {
             }
             Self::FunctionsKilled => {
                 for function in pipeline.functions() {
+                    busy(function).await;
                     function.kill_all().await;
                 }
             }
@@ -97,4 +112,14 @@ impl Fault {
         }
         Ok(())
     }
+}
+
+/// Waits until an invocation is in progress, three seconds at most.
+async fn busy(function: &Lambda) {
+    let waiting = async {
+        while function.counts().in_flight == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let _ = tokio::time::timeout(AWAY, waiting).await;
 }

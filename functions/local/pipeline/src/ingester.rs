@@ -2,12 +2,13 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use local::guardian::Guarded;
 use news::{
     feeds::{Authentication, Feed, Lseg},
     settings::IngesterSettings,
@@ -17,7 +18,11 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::{Child, Command},
+};
 
 use crate::stack::{Made, Stack};
 
@@ -38,6 +43,7 @@ pub struct Ingester {
     machine: Machine,
     child: Child,
     health: u16,
+    _guarded: Guarded,
 }
 
 /// An ingester that doesn't run.
@@ -57,7 +63,16 @@ pub enum IngesterError {
         /// Where its log is.
         log: PathBuf,
     },
+    /// It runs and doesn't say where it listens.
+    #[error("the ingester doesn't listen after {} s; {} says why", PATIENCE.as_secs(), .0.display())]
+    Silent(PathBuf),
 }
+
+/// How long it may take until it listens.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The metric of what its filter didn't want, with the labels after it.
+const FILTERED: &str = "newsloom_ingester_filtered_total";
 
 /// Between these lines the machine's start script has the configuration.
 const BEGIN: &str = "cat > /etc/newsloom/ingester.json <<'CONFIG'\n";
@@ -134,15 +149,18 @@ impl Machine {
         // A group of its own, so that Ctrl-C here doesn't reach it before its turn.
         command.process_group(0).kill_on_drop(true);
         let mut child = command.spawn()?;
-        loop {
+        let guarded = Guarded::group(child.id().unwrap_or_default())?;
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
             if let Some(health) = port_in(&log, before) {
-                return Ok(Ingester { machine: self, child, health });
+                return Ok(Ingester { machine: self, child, health, _guarded: guarded });
             }
             if let Some(status) = child.try_wait()? {
                 return Err(IngesterError::Ended { status, log });
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        Err(IngesterError::Silent(log))
     }
 
     fn log(&self) -> PathBuf {
@@ -159,6 +177,22 @@ impl Ingester {
     /// Whether it hasn't ended.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// How many items its filter has left out so far; none when it doesn't say.
+    pub async fn left_out(&self) -> Option<usize> {
+        let asking = async {
+            let mut connection = TcpStream::connect(("127.0.0.1", self.health)).await?;
+            let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            connection.write_all(request.as_bytes()).await?;
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).await?;
+            io::Result::Ok(answer)
+        };
+        let answer = tokio::time::timeout(Duration::from_secs(2), asking).await.ok()?.ok()?;
+        let lines = answer.lines().filter(|line| line.starts_with(FILTERED));
+        let counts = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok());
+        Some(counts.sum())
     }
 
     /// Its process.
@@ -202,8 +236,10 @@ impl Ingester {
 
 /// The port in its latest words about it.
 fn port_in(log: &Path, from: u64) -> Option<u16> {
-    let text = std::fs::read(log).ok()?;
-    let text = String::from_utf8_lossy(text.get(usize::try_from(from).ok()?..)?).into_owned();
+    let mut file = File::open(log).ok()?;
+    file.seek(SeekFrom::Start(from)).ok()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
     let address = text.split("address=127.0.0.1:").nth(1)?;
     // Only once the line is whole.
     let (port, _) = address.split_once(|letter: char| !letter.is_ascii_digit())?;

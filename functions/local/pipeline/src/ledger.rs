@@ -18,7 +18,7 @@ use crate::{Pipeline, subscriber::Subscriber};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ledger {
-    /// Items that the feed delivered to the ingester, and records put on the stream beside it.
+    /// Items that the feed delivered to the ingester and its filter let in, and records put on the stream beside it.
     pub sent: usize,
     /// Rows of the table.
     pub stored: usize,
@@ -73,7 +73,8 @@ impl Ledger {
         let discarded = queue(&outputs.enrich_failures_url).await? + queue(&outputs.publish_failures_url).await?;
         let refused = queue(&outputs.quarantine_url).await?;
         let stored = stored(pipeline).await?;
-        let sent = sent(pipeline, &stored).len() + pipeline.put_aside_the_feed();
+        let let_in = sent(pipeline, &stored).len().saturating_sub(pipeline.left_out().await);
+        let sent = let_in + pipeline.put_aside_the_feed();
         Ok(Self { sent, stored: stored.len(), refused, published, discarded })
     }
 }

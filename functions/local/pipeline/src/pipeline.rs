@@ -1,5 +1,6 @@
 //! All of it, running: what the stack describes, between a feed and a broker of this machine.
 
+mod folder;
 mod functions;
 mod start;
 
@@ -31,6 +32,8 @@ use crate::{
     triggers::Trigger,
 };
 
+use folder::Folder;
+
 pub use start::{StartError, Started};
 
 /// What to start.
@@ -50,6 +53,8 @@ pub struct Options {
     pub broker: Choice,
     /// Who judges headlines.
     pub scorer: Scorer,
+    /// Whether everything is let in that the feed sends, whatever the settings' filter says: for books that balance.
+    pub unfiltered: bool,
 }
 
 /// Where AWS is.
@@ -90,7 +95,12 @@ pub struct Pipeline {
     environment: Vec<(String, String)>,
     put: AtomicUsize,
     judge: String,
+    filters: bool,
+    embedded: bool,
+    lexicon: bool,
     aws: Aws,
+    // Last: others may use the folder once everything is gone.
+    _folder: Folder,
 }
 
 impl Pipeline {
@@ -174,6 +184,25 @@ impl Pipeline {
         Ok(())
     }
 
+    /// How many items the ingester's filter has left out.
+    pub async fn left_out(&self) -> usize {
+        let ingester = self.ingester.lock().await;
+        match ingester.as_ref() {
+            Some(ingester) if self.filters => ingester.left_out().await.unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
+    /// Whether stream, table and queues are in this process, so that they can be made to fail.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded
+    }
+
+    /// Whether the lexicon judges, which can be made to fail.
+    pub fn has_lexicon(&self) -> bool {
+        self.lexicon
+    }
+
     /// Whether the ingester still runs.
     pub async fn ingester_runs(&self) -> bool {
         self.ingester.lock().await.as_mut().is_some_and(Ingester::is_running)
@@ -184,8 +213,8 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// When the ingester had to be killed.
-    pub async fn stop(mut self) -> Result<(), IngesterError> {
+    /// When the ingester had to be killed, or something could not be removed at an endpoint that isn't in this process.
+    pub async fn stop(mut self) -> Result<(), StopError> {
         let ingester = self.ingester.lock().await.take();
         let ended = match ingester {
             Some(ingester) => ingester.stop().await,
@@ -197,11 +226,24 @@ impl Pipeline {
         for function in self.functions.values() {
             function.stop().await;
         }
-        if let Some(provisioned) = self.provisioned.take() {
-            provisioned.remove().await;
-        }
-        ended
+        let remains = match self.provisioned.take() {
+            Some(provisioned) => provisioned.remove().await,
+            None => Vec::new(),
+        };
+        ended?;
+        if remains.is_empty() { Ok(()) } else { Err(StopError::Remains(remains.join(", "))) }
     }
+}
+
+/// What did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    /// The ingester.
+    #[error(transparent)]
+    Ingester(#[from] IngesterError),
+    /// What was made at an endpoint.
+    #[error("could not remove {0}")]
+    Remains(String),
 }
 
 /// How long batches that are under way may take at the end.

@@ -47,6 +47,7 @@ pub struct Provisioned {
     /// What exists now.
     pub made: Made,
     config: SdkConfig,
+    passing: bool,
     secrets: Vec<String>,
     remains: Vec<Remains>,
 }
@@ -130,22 +131,21 @@ struct SecretProperties {
 }
 
 impl Provisioned {
-    /// Makes them, one after the other.
+    /// Makes them, one after the other. `passing` is for an endpoint in this process: what is there goes with it.
     ///
     /// # Errors
     ///
     /// The first that can't be made; what was made before it is removed again.
-    pub async fn make(stack: &Stack, config: &SdkConfig, logins: &Logins) -> Result<Self, ProvisionError> {
+    pub async fn make(
+        stack: &Stack,
+        config: &SdkConfig,
+        logins: &Logins,
+        passing: bool,
+    ) -> Result<Self, ProvisionError> {
         let mut provisioned =
-            Self { made: Made::default(), config: config.clone(), secrets: Vec::new(), remains: Vec::new() };
-        let outcome = provisioned.make_all(stack, logins).await;
-        match outcome {
-            Ok(()) => Ok(provisioned),
-            Err(error) => {
-                provisioned.remove().await;
-                Err(error)
-            }
-        }
+            Self { made: Made::default(), config: config.clone(), passing, secrets: Vec::new(), remains: Vec::new() };
+        provisioned.make_all(stack, logins).await?;
+        Ok(provisioned)
     }
 
     async fn make_all(&mut self, stack: &Stack, logins: &Logins) -> Result<(), ProvisionError> {
@@ -224,6 +224,10 @@ impl Provisioned {
         ];
         let attributes = attributes.into_iter().filter_map(|(name, value)| Some((name, value?.to_string())));
         let attributes: HashMap<_, _> = attributes.collect();
+        // Making one that exists is no error, and it would be removed in the end, with somebody's messages.
+        if client.get_queue_url().queue_name(&name).send().await.is_ok() {
+            return Err(failed("there is one of that name already".to_owned()));
+        }
         let made = client.create_queue().queue_name(&name).set_attributes(Some(attributes)).send().await;
         let url = made.map_err(|error| failed(runtime::with_causes(&error)))?.queue_url.unwrap_or_default();
         self.remains.push(Remains::Queue(url.clone()));
@@ -266,40 +270,82 @@ impl Provisioned {
 
     /// What there is, in a few words.
     pub fn describe(&self) -> String {
-        let named = |remains: &Remains| match remains {
-            Remains::Stream(name) => Some(format!("stream {name}")),
-            Remains::Table(name) => Some(format!("table {name}")),
-            Remains::Queue(_) | Remains::Secret(_) => None,
-        };
+        let is_named = |remains: &&Remains| matches!(remains, Remains::Stream(_) | Remains::Table(_));
         let count = |is: fn(&Remains) -> bool| self.remains.iter().filter(|remains| is(remains)).count();
         let queues = count(|remains| matches!(remains, Remains::Queue(_)));
         let secrets = count(|remains| matches!(remains, Remains::Secret(_)));
-        let named = self.remains.iter().filter_map(named);
+        let named = self.remains.iter().filter(is_named).map(Remains::describe);
         named.chain([format!("{queues} queues"), format!("{secrets} secrets")]).collect::<Vec<_>>().join(", ")
     }
 
-    /// Removes it all. What can't be removed is left.
-    pub async fn remove(self) {
-        for remains in self.remains {
-            match remains {
-                Remains::Stream(name) => {
-                    let client = aws_sdk_kinesis::Client::new(&self.config);
-                    let _ = client.delete_stream().stream_name(name).enforce_consumer_deletion(true).send().await;
-                }
-                Remains::Table(name) => {
-                    let _ = aws_sdk_dynamodb::Client::new(&self.config).delete_table().table_name(name).send().await;
-                }
-                Remains::Queue(url) => {
-                    let _ = aws_sdk_sqs::Client::new(&self.config).delete_queue().queue_url(url).send().await;
-                }
-                Remains::Secret(arn) => {
-                    let client = aws_sdk_secretsmanager::Client::new(&self.config);
-                    let gone = client.delete_secret().secret_id(arn).force_delete_without_recovery(true);
-                    let _ = gone.send().await;
-                }
+    /// Removes it all, unless it goes with this process, and says what can't be removed.
+    pub async fn remove(mut self) -> Vec<String> {
+        remove(&self.config.clone(), self.remaining()).await
+    }
+
+    fn remaining(&mut self) -> Vec<Remains> {
+        let remains = std::mem::take(&mut self.remains);
+        if self.passing { Vec::new() } else { remains }
+    }
+}
+
+/// What is dropped instead of removed, as when something failed or somebody said stop, is removed all the same.
+impl Drop for Provisioned {
+    fn drop(&mut self) {
+        let remains = self.remaining();
+        if remains.is_empty() {
+            return;
+        }
+        let config = self.config.clone();
+        // On a thread of its own, as a runtime can't wait for another one.
+        let removing = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map(|runtime| runtime.block_on(remove(&config, remains)))
+        });
+        let _ = removing.join();
+    }
+}
+
+async fn remove(config: &SdkConfig, all: Vec<Remains>) -> Vec<String> {
+    let mut left = Vec::new();
+    for remains in all {
+        let what = remains.describe();
+        let removed = remains.remove(config).await;
+        left.extend(removed.err().map(|cause| format!("{what}: {cause}")));
+    }
+    left
+}
+
+impl Remains {
+    async fn remove(self, config: &SdkConfig) -> Result<(), String> {
+        match self {
+            Self::Stream(name) => {
+                let request = aws_sdk_kinesis::Client::new(config).delete_stream().stream_name(name);
+                told(request.enforce_consumer_deletion(true).send().await)
+            }
+            Self::Table(name) => {
+                told(aws_sdk_dynamodb::Client::new(config).delete_table().table_name(name).send().await)
+            }
+            Self::Queue(url) => told(aws_sdk_sqs::Client::new(config).delete_queue().queue_url(url).send().await),
+            Self::Secret(arn) => {
+                let request = aws_sdk_secretsmanager::Client::new(config).delete_secret().secret_id(arn);
+                told(request.force_delete_without_recovery(true).send().await)
             }
         }
     }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Stream(name) => format!("stream {name}"),
+            Self::Table(name) => format!("table {name}"),
+            Self::Queue(url) => format!("queue {url}"),
+            Self::Secret(arn) => format!("secret {arn}"),
+        }
+    }
+}
+
+fn told<T, E: std::error::Error + 'static>(answer: Result<T, E>) -> Result<(), String> {
+    answer.map(drop).map_err(|error| runtime::with_causes(&error))
 }
 
 impl Login {

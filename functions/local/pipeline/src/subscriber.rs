@@ -80,15 +80,24 @@ impl Subscriber {
         let queue = queue.map_or_else(Queue::tail, |name| Queue::durable(name).expires(Duration::from_mins(1)));
         let subscribe = Subscribe::to(broker, queue).exchange(&deployment.exchange).prefetch(1000);
         let mut subscription = subscribe.credentials(credentials).start();
-        let started = Instant::now();
-        while !subscription.is_connected() {
-            if started.elapsed() > PATIENCE {
-                return Err(SubscriberError::Refused(format!("no subscription within {} s", PATIENCE.as_secs())));
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
         let account = Arc::new(Mutex::new(Account::default()));
         let kept = Arc::clone(&account);
+        let started = Instant::now();
+        while !subscription.is_connected() {
+            let refused = SubscriberError::Refused;
+            match tokio::time::timeout(Duration::from_millis(10), subscription.next()).await {
+                Ok(Some(Ok(delivery))) => {
+                    lock(&kept).note(&delivery, 0);
+                    delivery.ack();
+                }
+                Ok(Some(Err(error))) => return Err(refused(error.to_string())),
+                Ok(None) => return Err(refused("it ended at once".to_owned())),
+                Err(_) if started.elapsed() > PATIENCE => {
+                    return Err(refused(format!("no subscription within {} s", PATIENCE.as_secs())));
+                }
+                Err(_) => {}
+            }
+        }
         let task = tokio::spawn(async move {
             while let Some(delivery) = subscription.next().await {
                 match delivery {

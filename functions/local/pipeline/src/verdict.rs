@@ -7,6 +7,7 @@ use std::{
 };
 
 use enrich::quarantine::Quarantined;
+use local::event_source::Service;
 use simulator::Ric;
 
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 pub struct Verdict {
     /// How the books stand.
     pub ledger: Ledger,
-    /// Items that were sent, and are neither in the table nor in the quarantine.
+    /// Items that were sent, and are not in the table.
     pub lost: BTreeSet<String>,
     /// Items in the table that never came out of the exchange.
     pub unpublished: BTreeSet<String>,
@@ -56,9 +57,10 @@ impl Verdict {
         let published: BTreeSet<_> = subscriber.look(|account| account.ages.keys().cloned().collect());
         let quarantine = quarantine(pipeline).await?;
         let refused_ids: BTreeSet<_> = quarantine.iter().filter_map(|record| record.id.clone()).collect();
+        let refused_sent = refused_ids.intersection(&sent).count();
         let mut verdict = Self {
             ledger,
-            lost: sent.iter().filter(|id| !stored.contains(*id) && !refused_ids.contains(*id)).cloned().collect(),
+            lost: sent.difference(&stored).cloned().collect(),
             unpublished: stored.difference(&published).cloned().collect(),
             invented: stored.union(&published).filter(|id| !sent.contains(*id)).cloned().collect(),
             disordered: disordered(pipeline, subscriber),
@@ -67,11 +69,33 @@ impl Verdict {
         for record in quarantine {
             *verdict.refused.entry(record.reason.code).or_default() += 1;
         }
-        verdict.look(pipeline).await;
+        if refused_sent > 0 {
+            verdict.wrong.push(format!("{refused_sent} items were refused that nothing is wrong with"));
+        }
+        verdict.look(pipeline, subscriber).await;
         Ok(verdict)
     }
 
-    async fn look(&mut self, pipeline: &Pipeline) {
+    async fn look(&mut self, pipeline: &Pipeline, subscriber: &Subscriber) {
+        if self.ledger.balance() != 0 {
+            self.wrong.push(format!("the books don't balance: {}", self.ledger.balance()));
+        }
+        let put = pipeline.put_aside_the_feed();
+        if self.ledger.refused != put {
+            self.wrong
+                .push(format!("{put} records that are no items were put in, {} were refused", self.ledger.refused));
+        }
+        // The mapping of the table's stream lets inserts through: what it left out was written over.
+        let changes =
+            pipeline.triggers().iter().filter(|trigger| trigger.mapping().event_source.service == Service::DynamoDb);
+        let overwritten: u64 = changes.map(|trigger| trigger.counts().filtered_out).sum();
+        if overwritten > 0 {
+            self.wrong
+                .push(format!("rows were written more than once: {overwritten} changes of the table are no inserts"));
+        }
+        if let Some(trouble) = subscriber.look(|account| account.trouble().map(ToOwned::to_owned)) {
+            self.wrong.push(format!("the subscription ended: {trouble}"));
+        }
         if self.ledger.discarded > 0 {
             self.wrong.push(format!("{} batches were given up: see the failure queues", self.ledger.discarded));
         }

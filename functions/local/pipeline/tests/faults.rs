@@ -36,6 +36,7 @@ impl Running {
             aws: Place::Embedded,
             broker: "installed".parse().unwrap(),
             scorer: Scorer::Lexicon { latency: Duration::from_millis(20) },
+            unfiltered: true,
         };
         let pipeline = Pipeline::start(options, |_| {}).await.unwrap();
         let subscriber = Subscriber::start(pipeline.deployment(), Some("faults")).await.unwrap();

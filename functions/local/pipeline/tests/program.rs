@@ -61,6 +61,22 @@ fn quiet_soak_balances_its_books() {
 }
 
 #[test]
+fn large_environment_runs_as_well_and_a_setting_of_its_trigger_is_what_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let production = std::fs::read_to_string(root().join("examples/production.toml")).unwrap();
+    let config = folder.path().join("production.toml");
+    let trigger = "[enrichment.trigger]\n";
+    assert!(production.contains(trigger), "the example has no trigger of its own any more");
+    let without: Vec<_> = production.lines().filter(|line| !line.starts_with("batch_size")).collect();
+    std::fs::write(&config, without.join("\n").replace("[enrichment.trigger]", "[enrichment.trigger]\nbatch_size = 7")).unwrap();
+    let arguments = ["soak", "--seconds", "3", "--no-faults", "--pace", "30/s", "--config", config.to_str().unwrap()];
+    let output = newsloom_local(&arguments, folder.path()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("enrich gets up to 7 at once"), "{text}");
+}
+
+#[test]
 fn mistakes_on_the_command_line_are_told_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, expected) in [

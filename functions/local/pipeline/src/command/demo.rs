@@ -5,14 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context;
 use clap::Args;
+use local::guardian::Guarded;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
-    signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::{console::Console, control::Control, options::Start};
+use super::{console::Console, control::Control, options::Start, signals::Signals};
 use crate::{Pipeline, ledger::Ledger, pipeline::Options, subscriber::Subscriber, triggers::Trigger};
 
 /// `newsloom-local demo`.
@@ -22,7 +23,7 @@ pub struct Demo {
     start: Start,
 
     /// End after so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: Option<u64>,
 
     /// Patterns of routing keys to print, <language>.<sentiment>.<provider>; all by default
@@ -61,6 +62,8 @@ impl Demo {
         let mut signals = Signals::new()?;
         let folder = options.folder.clone();
         let programs = options.programs.clone();
+        let consume = programs.path("consume");
+        anyhow::ensure!(consume.is_file(), "there is no {}: make demo builds it", consume.display());
         console.line(&format!("{}; logs are in {}", options.settings.name, self.start.folder.display()));
         let starting = Pipeline::start(options, |part| {
             console.line(&part.to_string());
@@ -70,7 +73,7 @@ impl Demo {
             () = signals.next() => return Ok(()),
         };
         let subscriber = Subscriber::start(pipeline.deployment(), None).await?;
-        let mut printed = Printed::start(&pipeline, &programs.path("consume"), &folder, &self.patterns, console)?;
+        let mut printed = Printed::start(&pipeline, &consume, &folder, &self.patterns, console)?;
         pipeline.feed().resume();
         console.line(&console.dim("Ctrl-C ends it. What the columns are, consume --help says."));
         let control = Control::listen(&folder)?;
@@ -94,20 +97,18 @@ impl Demo {
         console: &mut Console,
     ) -> anyhow::Result<()> {
         let started = Instant::now();
-        let end = self.seconds.map(Duration::from_secs);
+        let end = started + Duration::from_secs(self.seconds.unwrap_or(u64::from(u32::MAX)));
         let mut clock = tokio::time::interval(if console.is_terminal() { ON_TERMINAL } else { IN_LOG });
         loop {
             tokio::select! {
                 () = signals.next() => return Ok(()),
+                () = tokio::time::sleep_until(end.into()) => return Ok(()),
                 line = printed.lines.next_line() => match line? {
                     Some(line) if console.line(&line) => {}
                     Some(_) => return Ok(()),
                     None => anyhow::bail!("consume ended; consume.log says why"),
                 },
                 _ = clock.tick() => {
-                    if end.is_some_and(|end| started.elapsed() >= end) {
-                        return Ok(());
-                    }
                     let status = status(pipeline, subscriber);
                     if console.is_terminal() {
                         console.status(&status);
@@ -197,6 +198,7 @@ async fn settle(
 struct Printed {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    _guarded: Guarded,
 }
 
 impl Printed {
@@ -208,7 +210,7 @@ impl Printed {
         console: &Console,
     ) -> anyhow::Result<Self> {
         let deployment = pipeline.deployment();
-        let log = std::fs::File::create(folder.join("consume.log"))?;
+        let log = std::fs::File::create(folder.join("consume.log")).context("could not write consume.log")?;
         let mut command = Command::new(program);
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(pipeline.environment().iter().cloned());
@@ -220,31 +222,13 @@ impl Printed {
         command.args(["--color", if console.colours() { "always" } else { "never" }]).args(patterns);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         command.process_group(0).kill_on_drop(true);
-        let mut child = command.spawn()?;
+        let mut child = command.spawn().with_context(|| format!("could not start {}", program.display()))?;
+        let guarded = Guarded::group(child.id().unwrap_or_default())?;
         let output = child.stdout.take().ok_or_else(|| anyhow::anyhow!("consume has no output"))?;
-        Ok(Self { child, lines: BufReader::new(output).lines() })
+        Ok(Self { child, lines: BufReader::new(output).lines(), _guarded: guarded })
     }
 
     async fn stop(&mut self) {
         let _ = self.child.kill().await;
-    }
-}
-
-/// Ctrl-C, and what a service manager says.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => (),
-            _ = self.terminate.recv() => (),
-        }
     }
 }

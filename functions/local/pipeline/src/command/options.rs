@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use local::rabbitmq::choice::Choice;
+use local::rabbitmq::choice::NoChoice;
 use settings::{Problem, Problems, Settings};
 use simulator::Pace;
 
@@ -68,14 +68,14 @@ pub(crate) struct Start {
         hide_env_values = true,
         help_heading = "Parts"
     )]
-    pub(crate) broker: Choice,
+    pub(crate) broker: String,
 
     /// How long the lexicon takes for a request, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 20, help_heading = "Parts")]
     pub(crate) latency: u64,
 
     /// Ask this endpoint of SageMaker instead, with your AWS credentials
-    #[arg(long, value_name = "NAME", help_heading = "Parts")]
+    #[arg(long, value_name = "NAME", conflicts_with = "aws_endpoint", help_heading = "Parts")]
     pub(crate) sagemaker_endpoint: Option<String>,
 
     /// What decides the invented news
@@ -108,7 +108,8 @@ impl Start {
             folder: self.folder.canonicalize().map_err(failed)?,
             feed: simulator::Options { seed: self.seed, pace: self.pace, ..simulator::Options::default() },
             aws: self.aws_endpoint.clone().map_or(Place::Embedded, Place::At),
-            broker: self.broker.clone(),
+            broker: self.broker.parse().map_err(|error: NoChoice| Problems::of("--broker", error.to_string()))?,
+            unfiltered: false,
             scorer: match &self.sagemaker_endpoint {
                 Some(endpoint) => Scorer::SageMaker { endpoint: endpoint.clone() },
                 None => Scorer::Lexicon { latency: Duration::from_millis(self.latency) },

@@ -1,6 +1,6 @@
 //! An item of one's own.
 
-use std::{process::ExitCode, time::Duration};
+use std::{io::Write, process::ExitCode, time::Duration};
 
 use clap::Args;
 use news::Sentiment;
@@ -9,6 +9,7 @@ use simulator::Pace;
 use super::{
     control::{self, Request},
     options::Start,
+    signals::{STOPPED, Signals},
 };
 use crate::{
     Pipeline,
@@ -50,9 +51,21 @@ pub struct Send {
 
 impl Send {
     pub(crate) async fn run(self) -> ExitCode {
-        match Box::pin(self.followed()).await {
+        let stopped = async {
+            // Without signals there is nothing that could stop it in order.
+            match Signals::new() {
+                Ok(mut signals) => signals.next().await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let followed = tokio::select! {
+            followed = Box::pin(self.followed()) => followed,
+            () = stopped => return ExitCode::from(STOPPED),
+        };
+        match followed {
             Ok(followed) => {
-                println!("{}", if self.json { json(&followed) } else { text(&followed) });
+                // Who reads it may be gone.
+                let _ = writeln!(std::io::stdout(), "{}", if self.json { json(&followed) } else { text(&followed) });
                 if followed.arrived() {
                     return ExitCode::SUCCESS;
                 }

@@ -7,17 +7,23 @@ use std::{
 
 use clap::Args;
 
-use super::{console::Console, options::Start};
+use super::{
+    console::Console,
+    options::Start,
+    signals::{STOPPED, Signals},
+};
 use crate::{Pipeline, faults::Fault, ledger::Ledger, subscriber::Subscriber, verdict::Verdict};
 
 /// `newsloom-local soak`.
+///
+/// Every item counts: the settings' filter is left out.
 #[derive(Args, Debug)]
 pub struct Soak {
     #[command(flatten)]
     start: Start,
 
     /// How long
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
 
     /// Only let time pass
@@ -31,7 +37,18 @@ const PERIOD: Duration = Duration::from_secs(10);
 impl Soak {
     pub(crate) async fn run(self) -> ExitCode {
         let mut console = Console::new();
-        match Box::pin(self.soak(&mut console)).await {
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => {
+                eprintln!("newsloom-local: could not listen to signals: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let soaked = tokio::select! {
+            soaked = Box::pin(self.soak(&mut console)) => soaked,
+            () = signals.next() => return ExitCode::from(STOPPED),
+        };
+        match soaked {
             Ok(verdict) if verdict.is_good() => {
                 console.line(&format!("{verdict}"));
                 ExitCode::SUCCESS
@@ -53,7 +70,8 @@ impl Soak {
     }
 
     async fn soak(&self, console: &mut Console) -> anyhow::Result<Verdict> {
-        let options = self.start.options()?;
+        let mut options = self.start.options()?;
+        options.unfiltered = true;
         console.line(&format!("{}, seed {}, for {} s", options.settings.name, self.start.seed, self.seconds));
         let starting = Pipeline::start(options, |started| {
             console.line(&started.to_string());
@@ -120,16 +138,19 @@ async fn bad_day(
     report: &tokio::sync::mpsc::UnboundedSender<String>,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let one = |lane: u64, faults: &'static [Fault]| async move {
-        let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(3).wrapping_add(lane));
-        loop {
-            tokio::time::sleep(Duration::from_millis(random.u64(1000..6000))).await;
-            if started.elapsed() >= duration {
-                return anyhow::Ok(());
+    let one = |lane: u64, faults: &[Fault]| {
+        let faults: Vec<_> = faults.iter().copied().filter(|fault| fault.can_happen(pipeline)).collect();
+        async move {
+            let mut random = fastrand::Rng::with_seed(seed.wrapping_mul(3).wrapping_add(lane));
+            loop {
+                tokio::time::sleep(Duration::from_millis(random.u64(1000..6000))).await;
+                if started.elapsed() >= duration {
+                    return anyhow::Ok(());
+                }
+                let Some(fault) = random.choice(&faults).copied() else { continue };
+                let _ = report.send(format!("  {:>4} s  {}", started.elapsed().as_secs(), fault.name()));
+                fault.happen(pipeline).await?;
             }
-            let fault = faults[random.usize(..faults.len())];
-            let _ = report.send(format!("  {:>4} s  {}", started.elapsed().as_secs(), fault.name()));
-            fault.happen(pipeline).await?;
         }
     };
     // No fault stands beside itself: a broker isn't killed while it starts.

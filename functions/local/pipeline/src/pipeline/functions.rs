@@ -53,6 +53,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) programs: &'a Programs,
     /// Where AWS is.
     pub(super) aws: Vec<(String, String)>,
+    /// Where models are, for functions that ask some; none where that is with the rest of AWS.
+    pub(super) models: Vec<(&'static str, String)>,
     /// The authority of a broker of this machine.
     pub(super) broker_ca: Option<&'a Path>,
     pub(super) scorer: &'a Scorer,
@@ -112,7 +114,8 @@ fn environment(properties: &Properties, around: &Surroundings<'_>) -> BTreeMap<S
     if let Some(ca) = around.broker_ca.filter(|_| variables.contains_key("BROKER_URL")) {
         variables.insert("BROKER_CA_FILE".to_owned(), ca.display().to_string());
     }
-    if let Scorer::SageMaker { endpoint } = around.scorer {
+    if let (Scorer::SageMaker { endpoint }, true) = (around.scorer, variables.contains_key("ROUTES")) {
+        variables.extend(around.models.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let names = variables.keys().filter(|name| name.starts_with("ROUTE_") && name.ends_with("_ENDPOINT"));
         for name in names.cloned().collect::<Vec<_>>() {
             variables.insert(name, endpoint.clone());

@@ -16,12 +16,13 @@ use local::{
     rabbitmq::choice::{Chosen, Unavailable},
     runtime_api::Outcome,
 };
+use news::feeds::Filter;
 use serde_json::json;
 use settings::Problems;
 use simulator::Simulator;
 use tokio::sync::Mutex;
 
-use super::{Options, Pipeline, Place, Scorer, functions};
+use super::{Options, Pipeline, Place, Scorer, folder::Folder, functions};
 use crate::{
     Deployment, Outputs,
     deployment::MissingOutputs,
@@ -101,6 +102,9 @@ pub enum StartError {
     /// The ingester did not start.
     #[error(transparent)]
     Ingester(#[from] IngesterError),
+    /// Another pipeline runs there.
+    #[error("another pipeline runs in {0}; --folder names another folder")]
+    InUse(String),
     /// A file could not be written.
     #[error("could not write in {folder}: {source}")]
     Folder {
@@ -132,6 +136,9 @@ impl Pipeline {
     /// The first part that doesn't start.
     pub async fn start(options: Options, mut told: impl FnMut(Started)) -> Result<Self, StartError> {
         options.programs.check()?;
+        let at = |source| StartError::Folder { folder: options.folder.display().to_string(), source };
+        let folder = Folder::take(&options.folder).map_err(at)?;
+        let folder = folder.ok_or_else(|| StartError::InUse(options.folder.display().to_string()))?;
         let stack = timed("stack", &mut told, async {
             let stack = Stack::of(&options.settings).map_err(StartError::Settings)?;
             Ok((stack, format!("{} from its settings, as CloudFormation gets it", options.settings.name)))
@@ -149,14 +156,14 @@ impl Pipeline {
         let config = config(&options.aws, &aws).await;
         let logins = Logins { broker: login(&broker), feed: login_of(&feed) };
         let making = async {
-            let provisioned = Provisioned::make(&stack, &config, &logins).await?;
+            let provisioned = Provisioned::make(&stack, &config, &logins, options.aws == Place::Embedded).await?;
             let what = provisioned.describe();
             Ok((provisioned, what))
         };
         let mut provisioned = timed("made", &mut told, making).await?;
         add_the_rest(&stack, &mut provisioned.made, &broker);
-        let outcome = Self::run(&options, &stack, provisioned, &config, Parts { aws, feed, broker, logins }, told);
-        outcome.await
+        let parts = Parts { aws, feed, broker, logins, folder };
+        Box::pin(Self::run(&options, &stack, provisioned, &config, parts, told)).await
     }
 
     async fn run(
@@ -167,12 +174,17 @@ impl Pipeline {
         parts: Parts,
         mut told: impl FnMut(Started),
     ) -> Result<Self, StartError> {
-        let Parts { aws, feed, broker, logins } = parts;
-        let environment = environment(options, &aws).await?;
+        let Parts { aws, feed, broker, logins, folder } = parts;
+        let environment = environment(options, &aws);
+        let models = match options.scorer {
+            Scorer::Lexicon { .. } => Vec::new(),
+            Scorer::SageMaker { .. } => callers_aws().await?,
+        };
         let running = timed("functions", &mut told, async {
             let around = functions::Surroundings {
                 programs: &options.programs,
                 aws: environment.clone(),
+                models,
                 broker_ca: broker.ca_file(),
                 scorer: &options.scorer,
                 folder: &options.folder,
@@ -202,7 +214,10 @@ impl Pipeline {
             let told = ingester::told(stack, &provisioned.made)?;
             let secret = told_secret(&options.settings.name);
             provisioned.feed_secret(&secret, &logins).await?;
-            let told = ingester::with_feed(told, feed.api_url(), secret);
+            let mut told = ingester::with_feed(told, feed.api_url(), secret);
+            if options.unfiltered {
+                told.filter = Filter::default();
+            }
             let machine = machine(options, &feed, environment.clone())?;
             let running = machine.start(&told).await?;
             let what = format!("feed to {}, health at 127.0.0.1:{}", deployment.outputs.stream, running.health_port());
@@ -220,6 +235,10 @@ impl Pipeline {
             environment,
             put: AtomicUsize::new(0),
             judge: options.scorer.describe(),
+            filters: !options.unfiltered,
+            embedded: options.aws == Place::Embedded,
+            lexicon: matches!(options.scorer, Scorer::Lexicon { .. }),
+            _folder: folder,
             aws,
         })
     }
@@ -231,6 +250,7 @@ struct Parts {
     feed: Simulator,
     broker: Chosen,
     logins: Logins,
+    folder: Folder,
 }
 
 async fn timed<T>(
@@ -319,8 +339,8 @@ async fn config(place: &Place, aws: &Aws) -> SdkConfig {
     }
 }
 
-/// The variables that lead a program to AWS on this machine; to SageMaker itself for an endpoint of its own.
-async fn environment(options: &Options, aws: &Aws) -> Result<Vec<(String, String)>, StartError> {
+/// The variables that lead a program to AWS on this machine.
+fn environment(options: &Options, aws: &Aws) -> Vec<(String, String)> {
     let mut variables = aws.environment();
     let mut set = |name: &str, value: String| {
         variables.retain(|(known, _)| known != name);
@@ -329,22 +349,17 @@ async fn environment(options: &Options, aws: &Aws) -> Result<Vec<(String, String
     if let Place::At(url) = &options.aws {
         set("AWS_ENDPOINT_URL", url.clone());
         set("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", aws.url());
-        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SSL_CERT_FILE"] {
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SSL_CERT_FILE"] {
             if let Ok(value) = std::env::var(name) {
                 set(name, value);
             }
         }
     }
-    if let Scorer::SageMaker { .. } = options.scorer {
-        for (name, value) in callers_aws().await? {
-            set(name, value);
-        }
-    }
-    Ok(variables)
+    variables
 }
 
-/// The caller's region and credentials, and the address of SageMaker's runtime there. The other services are told
-/// their addresses, and don't look at signatures.
+/// For the function that asks models: the caller's region and credentials, and the address of SageMaker's runtime there.
+/// The other services are in this process, and look neither at regions nor at signatures.
 async fn callers_aws() -> Result<Vec<(&'static str, String)>, StartError> {
     use aws_sdk_dynamodb::config::ProvideCredentials;
     let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
@@ -384,7 +399,10 @@ fn machine(options: &Options, feed: &Simulator, mut environment: Vec<(String, St
     let folder = options.folder.clone();
     let at = |source| StartError::Folder { folder: folder.display().to_string(), source };
     let authority = folder.join("feed-ca.pem");
-    std::fs::write(&authority, feed.ca_pem().unwrap_or_default()).map_err(at)?;
+    // With the authorities of an endpoint that isn't in this process, as one file takes the place of all others.
+    let others = environment.iter().find(|(name, _)| name == "SSL_CERT_FILE").map(|(_, path)| path);
+    let others = others.map(std::fs::read_to_string).transpose().map_err(at)?.unwrap_or_default();
+    std::fs::write(&authority, format!("{}\n{others}", feed.ca_pem().unwrap_or_default())).map_err(at)?;
     environment.push(("SSL_CERT_FILE".to_owned(), authority.display().to_string()));
     Ok(Machine { program: options.programs.path("ingester"), folder, environment })
 }
