@@ -23,8 +23,8 @@ pub struct NotBuilt {
 }
 
 impl Programs {
-    /// All that the pipeline needs.
-    pub const ALL: [&'static str; 3] = ["ingester", "enrich", "publish"];
+    /// All that the pipeline needs, and the demo's subscriber.
+    pub const ALL: [&'static str; 4] = ["ingester", "enrich", "publish", "consume"];
 
     /// Beside the program that runs, or beside the folder of tests that it is in: where cargo puts them.
     ///
@@ -63,6 +63,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("enrich"), "").unwrap();
         let error = Programs { folder: folder.path().to_owned() }.check().unwrap_err().to_string();
-        assert!(error.starts_with("ingester, publish are not in "), "{error}");
+        assert!(error.starts_with("ingester, publish, consume are not in "), "{error}");
     }
 }

@@ -110,7 +110,7 @@ fn demo_prints_enriched_headlines_takes_items_and_leaves_nothing_behind() {
     let twice = newsloom_local().args(["demo", "--broker", "installed", "--folder"]).arg(folder.path()).output();
     let twice = twice.unwrap();
     assert_eq!(twice.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&twice.stderr).contains("another demo runs"), "{twice:?}");
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("another pipeline runs"), "{twice:?}");
 
     demo.signal(Signal::SIGINT);
     let books = demo.line_with(&["sent ", "stored "]);

@@ -82,7 +82,7 @@ fn mistakes_on_the_command_line_are_told_before_anything_starts() {
     for (arguments, expected) in [
         (&["demo", "--config", "nowhere.toml"][..], "nowhere.toml: there is no such file"),
         (&["demo", "--pace", "fast"], "recorded, x10, 500/s or max"),
-        (&["demo", "--programs", "/nowhere"], "ingester, enrich, publish are not in /nowhere"),
+        (&["demo", "--programs", "/nowhere"], "ingester, enrich, publish, consume are not in /nowhere"),
         (&["verify", "--vector", "nowhere.toml"], "nowhere.toml"),
     ] {
         let output = newsloom_local(arguments, folder.path()).output().unwrap();
