@@ -68,7 +68,8 @@ fn large_environment_runs_as_well_and_a_setting_of_its_trigger_is_what_runs() {
     let trigger = "[enrichment.trigger]\n";
     assert!(production.contains(trigger), "the example has no trigger of its own any more");
     let without: Vec<_> = production.lines().filter(|line| !line.starts_with("batch_size")).collect();
-    std::fs::write(&config, without.join("\n").replace("[enrichment.trigger]", "[enrichment.trigger]\nbatch_size = 7")).unwrap();
+    std::fs::write(&config, without.join("\n").replace("[enrichment.trigger]", "[enrichment.trigger]\nbatch_size = 7"))
+        .unwrap();
     let arguments = ["soak", "--seconds", "3", "--no-faults", "--pace", "30/s", "--config", config.to_str().unwrap()];
     let output = newsloom_local(&arguments, folder.path()).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

@@ -122,6 +122,7 @@ impl Sqs {
             "ChangeMessageVisibility" => self.state_of(body, State::change_visibility),
             "ChangeMessageVisibilityBatch" => self.state_of(body, State::change_visibility_batch),
             "PurgeQueue" => self.state_of(body, State::purge),
+            "DeleteQueue" => self.state_of(body, State::delete_queue),
             "CreateQueue" => self.state_of(body, |state, create| state.create(create, |name| self.url(host, name))),
             "GetQueueUrl" => self.state_of(body, |state, named: Named| {
                 state.existing(&named.queue_name)?;
@@ -350,6 +351,12 @@ impl State {
 
     fn purge(&mut self, Purge { queue_url }: Purge) -> Result<Value, Refusal> {
         self.existing(&queue_url)?.purge();
+        Ok(json!({}))
+    }
+
+    fn delete_queue(&mut self, Purge { queue_url }: Purge) -> Result<Value, Refusal> {
+        self.existing(&queue_url)?;
+        self.queues.remove(name(&queue_url));
         Ok(json!({}))
     }
 
