@@ -14,7 +14,7 @@ use crate::{Pipeline, subscriber::Subscriber};
 /// use local_pipeline::ledger::Ledger;
 /// let ledger = Ledger { sent: 10, stored: 8, refused: 1, published: 8, discarded: 0 };
 /// assert_eq!((ledger.balance(), ledger.in_flight()), (1, 1));
-/// assert_eq!(ledger.to_string(), "sent 10 = stored 8 + refused 1 + balance 1; of the stored, published 8");
+/// assert_eq!(ledger.to_string(), "sent 10 = stored 8 + refused 1 + balance 1; published 8, in flight 1");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ledger {
@@ -84,7 +84,7 @@ impl fmt::Display for Ledger {
         let Self { sent, stored, refused, published, discarded } = self;
         let balance = self.balance();
         write!(formatter, "sent {sent} = stored {stored} + refused {refused} + balance {balance}; ")?;
-        write!(formatter, "of the stored, published {published}")?;
+        write!(formatter, "published {published}, in flight {}", self.in_flight())?;
         if *discarded > 0 {
             write!(formatter, "; {discarded} batches given up")?;
         }
