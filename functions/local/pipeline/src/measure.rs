@@ -22,7 +22,7 @@ use alone::Machine;
 use arrivals::Arrivals;
 
 pub(crate) use alone::{Rate, Step};
-pub(crate) use flood::Flood;
+pub(crate) use flood::{Flood, LAST};
 pub(crate) use pace::{HOPS, Pace};
 
 /// What is measured.
@@ -55,6 +55,11 @@ impl Report {
     /// The steps' sum, milliseconds.
     pub(crate) fn floor_ms(&self) -> f64 {
         self.floor.iter().map(|step| step.ms).sum()
+    }
+
+    /// Items a second, if nothing but processors were in the way.
+    pub(crate) fn of_processors(&self) -> f64 {
+        1e6 * number(self.processors) / self.flood.all_us()
     }
 
     /// The slowest part.

@@ -7,7 +7,7 @@ use local::rabbitmq::choice::Choice;
 use simulator::Pace;
 
 use super::options::Start;
-use crate::measure::{Flood, HOPS, Plan, Report, measure};
+use crate::measure::{Flood, HOPS, LAST, Plan, Report, measure};
 
 /// `newsloom-local bench`.
 ///
@@ -67,10 +67,14 @@ impl Bench {
     }
 
     async fn measured(&self) -> anyhow::Result<Report> {
+        // The ingester is started in another folder.
+        let absolute = |folder: &PathBuf| {
+            folder.canonicalize().map_err(|error| anyhow::anyhow!("{} can't be used: {error}", folder.display()))
+        };
         let start = Start {
             config: self.config.clone(),
             folder: self.folder.clone(),
-            programs: self.programs.clone(),
+            programs: self.programs.as_ref().map(absolute).transpose()?,
             aws_endpoint: None,
             broker: self.broker.clone(),
             latency: self.latency,
@@ -143,20 +147,16 @@ fn floor(out: &mut String, report: &Report) {
 
 fn flood(out: &mut String, flood: &Flood) {
     let Flood { items, per_second, last_s, processor_us, busy_percent } = flood;
-    let [received, arrived, judged, published, delivered] = last_s;
     let _ = writeln!(out, "\na flood of {items} items: {per_second:.0} items/s, processors {busy_percent:.0} % busy");
-    let _ = writeln!(
-        out,
-        "  the last was received after {received:.2} s, on the stream {arrived:.2}, judged {judged:.2}, \
-         published {published:.2}, delivered {delivered:.2}"
-    );
+    let last: Vec<_> = LAST.iter().zip(last_s).map(|(what, after)| format!("{what} after {after:.2} s")).collect();
+    let _ = writeln!(out, "  the last item was {}", last.join(", "));
     let mut parts: Vec<_> = processor_us.iter().collect();
     parts.sort_by(|one, other| other.1.total_cmp(one.1));
     let _ = writeln!(out, "  time on processors for an item");
     for (part, time) in parts {
         let _ = writeln!(out, "  {part:<44}{time:7.0} µs");
     }
-    let _ = writeln!(out, "  {:<44}{:7.0} µs", "all", processor_us.values().sum::<f64>());
+    let _ = writeln!(out, "  {:<44}{:7.0} µs", "all", flood.all_us());
 }
 
 fn rates(out: &mut String, report: &Report) {
@@ -168,6 +168,12 @@ fn rates(out: &mut String, report: &Report) {
         let share = report.flood.per_second / slowest.per_second;
         let _ = writeln!(out, "  the slowest is {}; the pipeline does {share:.2} of it", slowest.part);
     }
+    let bound = report.of_processors();
+    let share = report.flood.per_second / bound;
+    let _ = writeln!(
+        out,
+        "  of the time above, the processors could do {bound:.0} items/s; the pipeline does {share:.2} of it"
+    );
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -29,13 +29,12 @@ struct Came {
     trouble: Option<String>,
 }
 
-/// An item's times. All are of this machine's clock, and whole milliseconds but the last.
+/// An item's times. All are of this machine's clock, and whole milliseconds but the last. When Kinesis took it is not among
+/// them: its emulator says that in whole seconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival {
     /// When the ingester had all of it.
     pub(super) received: Timestamp,
-    /// When Kinesis took it.
-    pub(super) arrived: Timestamp,
     /// When it was judged.
     pub(super) enriched: Timestamp,
     /// When it was published.
@@ -131,12 +130,12 @@ async fn listen(mut subscription: Subscription, came: Arc<Mutex<Came>>) {
 impl Came {
     fn note(&mut self, delivery: &consume::Delivery, at: Instant, here: Timestamp) {
         let enriched = &delivery.item;
-        let times = (enriched.item.received, enriched.arrived, delivery.sent);
-        let (Some(received), Some(arrived), Some(sent)) = times else {
+        let times = (enriched.item.received, delivery.sent);
+        let (Some(received), Some(sent)) = times else {
             self.trouble = Some(format!("{} came without one of its times: {times:?}", delivery.message_id));
             return;
         };
-        let arrival = Arrival { received, arrived, enriched: enriched.enriched, sent, here, at };
+        let arrival = Arrival { received, enriched: enriched.enriched, sent, here, at };
         self.items.entry(enriched.item.id.clone()).or_insert(arrival);
         if self.sample.is_none() && !enriched.item.body.is_empty() && enriched.item.language == "en" {
             self.sample = Some(enriched.clone());

@@ -18,7 +18,7 @@ pub(crate) struct Flood {
     pub(crate) items: usize,
     /// By the clock, from the feed's first item until the subscriber had the last.
     pub(crate) per_second: f64,
-    /// How long the last item took to come so far, seconds: to the ingester, to Kinesis, judged, published, here.
+    /// How long the last item took to come so far, seconds: to the ingester, judged, published, here.
     pub(crate) last_s: [f64; LAST.len()],
     /// Time on processors for an item, by part, microseconds.
     pub(crate) processor_us: BTreeMap<String, f64>,
@@ -27,7 +27,14 @@ pub(crate) struct Flood {
 }
 
 /// What `last_s` is of.
-pub(crate) const LAST: [&str; 5] = ["received", "on the stream", "judged", "published", "delivered"];
+pub(crate) const LAST: [&str; 4] = ["received", "judged", "published", "delivered"];
+
+impl Flood {
+    /// Time on processors for an item, all parts together, microseconds.
+    pub(crate) fn all_us(&self) -> f64 {
+        self.processor_us.values().sum()
+    }
+}
 
 /// Lets the feed go, which was paused, and waits for all of its items.
 pub(super) async fn flood(pipeline: &Pipeline, arrivals: &Arrivals, items: usize) -> Result<Flood> {
@@ -51,7 +58,6 @@ pub(super) async fn flood(pipeline: &Pipeline, arrivals: &Arrivals, items: usize
         per_second: number(came.len()) / elapsed.as_secs_f64(),
         last_s: [
             latest(|arrival| arrival.received),
-            latest(|arrival| arrival.arrived),
             latest(|arrival| arrival.enriched),
             latest(|arrival| arrival.sent),
             latest(|arrival| arrival.here),

@@ -30,10 +30,9 @@ pub(crate) struct Pace {
 }
 
 /// From where to where.
-pub(crate) const HOPS: [&str; 5] = [
-    "feed → ingester has it",
-    "→ Kinesis took it",
-    "→ polled, invoked, judged",
+pub(crate) const HOPS: [&str; 4] = [
+    "feed → the ingester has it",
+    "→ Kinesis, polled, invoked, judged",
     "→ stored, polled, invoked",
     "→ published, at the subscriber",
 ];
@@ -109,8 +108,8 @@ pub(super) async fn pace(
 fn hops(pairs: &[(&Sent, &Arrival)]) -> [f64; HOPS.len()] {
     let mut sums = [0.0; HOPS.len()];
     for (sent, arrival) in pairs {
-        let Arrival { received, arrived, enriched, sent: published, here, .. } = arrival;
-        let times = [sent.time, *received, *arrived, *enriched, *published, *here];
+        let Arrival { received, enriched, sent: published, here, .. } = arrival;
+        let times = [sent.time, *received, *enriched, *published, *here];
         for (sum, pair) in sums.iter_mut().zip(times.windows(2)) {
             *sum += pair[1].duration_since(pair[0]).as_secs_f64() * 1e3;
         }
@@ -127,16 +126,10 @@ mod tests {
         let time = |ms| Timestamp::from_millisecond(ms).unwrap();
         let now = Instant::now();
         let sent = Sent { at: now, time: time(0) };
-        let arrival = |last| Arrival {
-            received: time(1),
-            arrived: time(3),
-            enriched: time(33),
-            sent: time(50),
-            here: time(last),
-            at: now,
-        };
+        let arrival =
+            |last| Arrival { received: time(1), enriched: time(33), sent: time(50), here: time(last), at: now };
         let (one, other) = (arrival(51), arrival(53));
         let whole = hops(&[(&sent, &one), (&sent, &other)]).map(|ms| format!("{ms:.1}"));
-        assert_eq!(whole, ["1.0", "2.0", "30.0", "17.0", "2.0"]);
+        assert_eq!(whole, ["1.0", "32.0", "17.0", "2.0"]);
     }
 }
