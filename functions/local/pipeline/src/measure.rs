@@ -100,16 +100,15 @@ pub(crate) async fn measure(options: Options, plan: &Plan, mut told: impl FnMut(
         paces.push(pace::pace(&mut sender, &arrivals, *rate, plan.duration).await?);
     }
     told(&format!("a flood of {} items", plan.items));
-    let flooded = flood::flood(&pipeline, &arrivals, plan.items).await?;
+    let (flooded, items) = flood::flood(&pipeline, &arrivals, plan.items).await?;
     told("the parts alone");
-    let sample = arrivals.sample()?;
     let machine = Machine::of(&pipeline, latency).await?;
     let [enrich, publish] = alone::invocations(&pipeline, ROUNDS).await?;
-    let (published, broker_rate) = broker::alone(pipeline.deployment(), &sample, ROUNDS, plan.items).await?;
+    let (published, broker_rate) = broker::alone(pipeline.deployment(), &items, ROUNDS).await?;
     drop(arrivals);
     pipeline.stop().await?;
     // Only now: nobody polls any more.
-    let (mut floor, mut rates) = machine.measure(&sample, ROUNDS, plan.items).await?;
+    let (mut floor, mut rates) = machine.measure(&items, ROUNDS).await?;
     // In the order of an item's way: `enrich` is invoked before the model is asked, `publish` after the table's stream.
     ensure!(floor.len() == alone::STEPS, "a step is missing: {floor:?}");
     floor.insert(alone::BEFORE_ENRICH, enrich);
@@ -119,12 +118,13 @@ pub(crate) async fn measure(options: Options, plan: &Plan, mut told: impl FnMut(
     Ok(Report { load, processors, model_latency_ms: ms(latency), paces, floor, flood: flooded, rates })
 }
 
-/// An item of the sample's size, and another one than all others.
-fn another(sample: &EnrichedItem, number: usize) -> EnrichedItem {
-    let mut item = sample.clone();
-    item.item.id = format!("{}-{number}", sample.item.id);
-    item.item.thread = format!("{}-{number}", sample.item.thread);
-    item
+/// Items like these, one for each round, and other ones than all others.
+fn others(items: &[EnrichedItem], rounds: usize) -> impl Iterator<Item = EnrichedItem> {
+    items.iter().cycle().take(rounds).enumerate().map(|(round, item)| {
+        let mut other = item.clone();
+        other.item.id = format!("{}-{round}", item.item.id);
+        other
+    })
 }
 
 fn ms(duration: Duration) -> f64 {

@@ -153,7 +153,7 @@ fn flood(out: &mut String, flood: &Flood) {
     let mut parts: Vec<_> = processor_us.iter().collect();
     parts.sort_by(|one, other| other.1.total_cmp(one.1));
     let _ = writeln!(out, "  time on processors for an item");
-    for (part, time) in parts {
+    for (part, time) in parts.into_iter().filter(|(_, time)| **time >= 1.0) {
         let _ = writeln!(out, "  {part:<44}{time:7.0} µs");
     }
     let _ = writeln!(out, "  {:<44}{:7.0} µs", "all", flood.all_us());

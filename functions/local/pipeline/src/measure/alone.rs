@@ -17,7 +17,7 @@ use runtime::Budget;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{another, median, ms, number};
+use super::{median, ms, number, others};
 use crate::{Pipeline, triggers::POLL_INTERVAL};
 
 /// A step on an item's way.
@@ -77,12 +77,7 @@ impl Machine {
     }
 
     /// The steps of one item, and how many items each service takes a second.
-    pub(super) async fn measure(
-        &self,
-        sample: &EnrichedItem,
-        rounds: usize,
-        items: usize,
-    ) -> Result<(Vec<Step>, Vec<Rate>)> {
+    pub(super) async fn measure(&self, items: &[EnrichedItem], rounds: usize) -> Result<(Vec<Step>, Vec<Rate>)> {
         let aws = Aws::start().await?;
         aws.journal(false);
         aws.sagemaker().latency(self.latency, Duration::ZERO);
@@ -91,11 +86,11 @@ impl Machine {
         let config = self.config.to_builder().endpoint_url(aws.url()).build();
         let mut stream = Stream::open(&config).await?;
         let mut table = Table::open(&config).await?;
-        let model = Model::new(&config, sample);
+        let model = Model::new(&config, items)?;
 
-        let [put, get] = stream.steps(sample, rounds).await?;
+        let [put, get] = stream.steps(items, rounds).await?;
         let call = model.step(rounds).await?;
-        let [look, insert, read] = table.steps(sample, rounds).await?;
+        let [look, insert, read] = table.steps(items, rounds).await?;
         let steps = vec![
             Step { name: "PutRecords of one record", ms: ms(put) },
             Step { name: "half the poller's pause, Kinesis", ms: ms(POLL_INTERVAL) / 2.0 },
@@ -107,9 +102,9 @@ impl Machine {
             Step { name: "GetRecords of one change", ms: ms(read) },
         ];
         let rates = vec![
-            Rate { part: "Kinesis, in and out", per_second: stream.rate(sample, items).await? },
-            Rate { part: "the model", per_second: model.rate(items, self.lanes * CALLS).await? },
-            Rate { part: "DynamoDB, looked up, in and out", per_second: table.rate(sample, items, self.lanes).await? },
+            Rate { part: "Kinesis, in and out", per_second: stream.rate(items).await? },
+            Rate { part: "the model", per_second: model.rate(items.len(), self.lanes * CALLS).await? },
+            Rate { part: "DynamoDB, looked up, in and out", per_second: table.rate(items, self.lanes).await? },
         ];
         Ok((steps, rates))
     }
@@ -154,11 +149,11 @@ impl Stream {
     }
 
     /// One record in, and out: all shards are asked, each question counts for itself, the one with the record is taken.
-    async fn steps(&mut self, sample: &EnrichedItem, rounds: usize) -> Result<[Duration; 2]> {
+    async fn steps(&mut self, items: &[EnrichedItem], rounds: usize) -> Result<[Duration; 2]> {
         let (mut puts, mut gets) = (Vec::new(), Vec::new());
-        for round in 0..rounds {
+        for item in others(items, rounds) {
             let began = Instant::now();
-            self.put(&[another(sample, round)]).await?;
+            self.put(&[item]).await?;
             puts.push(began.elapsed());
             let began = Instant::now();
             let mut took = None;
@@ -176,19 +171,18 @@ impl Stream {
         Ok([median(puts), median(gets)])
     }
 
-    async fn rate(&mut self, sample: &EnrichedItem, items: usize) -> Result<f64> {
-        let all: Vec<_> = (0..items).map(|item| another(sample, item)).collect();
+    async fn rate(&mut self, items: &[EnrichedItem]) -> Result<f64> {
         let began = Instant::now();
-        let puts = stream::iter(all.chunks(BATCH)).map(|batch| self.put(batch)).buffer_unordered(PUTS);
+        let puts = stream::iter(items.chunks(BATCH)).map(|batch| self.put(batch)).buffer_unordered(PUTS);
         puts.try_collect::<Vec<()>>().await?;
         let mut got = 0;
-        while got < items {
-            ensure!(began.elapsed() < PATIENCE, "Kinesis gave back {got} records of {items}");
+        while got < items.len() {
+            ensure!(began.elapsed() < PATIENCE, "Kinesis gave back {got} records of {}", items.len());
             for at in 0..self.places.len() {
                 got += self.get(at).await?;
             }
         }
-        Ok(number(items) / began.elapsed().as_secs_f64())
+        Ok(number(items.len()) / began.elapsed().as_secs_f64())
     }
 
     async fn put(&self, items: &[EnrichedItem]) -> Result<()> {
@@ -216,9 +210,10 @@ struct Model {
 }
 
 impl Model {
-    fn new(config: &SdkConfig, sample: &EnrichedItem) -> Self {
+    fn new(config: &SdkConfig, items: &[EnrichedItem]) -> Result<Self> {
         let client = SageMaker::new(aws_sdk_sagemakerruntime::Client::new(config));
-        Self { client, headline: sample.item.headline.clone() }
+        let headline = items.iter().map(|item| &item.item.headline).find(|headline| !headline.is_empty());
+        Ok(Self { client, headline: headline.context("no item has a headline")?.clone() })
     }
 
     async fn step(&self, rounds: usize) -> Result<Duration> {
@@ -269,10 +264,9 @@ impl Table {
         Ok(Self { articles: DynamoDb::new(client, TABLE, 30, TABLE_REQUESTS), changes, places })
     }
 
-    async fn steps(&mut self, sample: &EnrichedItem, rounds: usize) -> Result<[Duration; 3]> {
+    async fn steps(&mut self, items: &[EnrichedItem], rounds: usize) -> Result<[Duration; 3]> {
         let mut all = [Vec::new(), Vec::new(), Vec::new()];
-        for round in 0..rounds {
-            let item = another(sample, round);
+        for item in others(items, rounds) {
             let began = Instant::now();
             self.look(&[&item]).await?;
             let looked = Instant::now();
@@ -287,19 +281,17 @@ impl Table {
         Ok(all.map(median))
     }
 
-    async fn rate(&mut self, sample: &EnrichedItem, items: usize, lanes: usize) -> Result<f64> {
-        // Other ids than those of the steps.
-        let all: Vec<_> = (1_000_000..1_000_000 + items).map(|item| another(sample, item)).collect();
-        let all: Vec<_> = all.iter().collect();
+    async fn rate(&mut self, items: &[EnrichedItem], lanes: usize) -> Result<f64> {
+        let all: Vec<_> = items.iter().collect();
         let began = Instant::now();
         let enriched = stream::iter(all.chunks(BATCH)).map(|batch| self.look_and_store(batch)).buffer_unordered(lanes);
         enriched.try_collect::<Vec<()>>().await?;
         let mut read = 0;
-        while read < items {
-            ensure!(began.elapsed() < PATIENCE, "the table's stream told of {read} items of {items}");
+        while read < items.len() {
+            ensure!(began.elapsed() < PATIENCE, "the table's stream told of {read} items of {}", items.len());
             read += self.read().await?;
         }
-        Ok(number(items) / began.elapsed().as_secs_f64())
+        Ok(number(items.len()) / began.elapsed().as_secs_f64())
     }
 
     async fn look_and_store(&self, items: &[&EnrichedItem]) -> Result<()> {

@@ -24,8 +24,8 @@ pub(super) struct Arrivals {
 #[derive(Default)]
 struct Came {
     items: HashMap<String, Arrival>,
-    /// Of what came first, an article in English: what the parts are measured with.
-    sample: Option<EnrichedItem>,
+    /// The same items, whole.
+    whole: Vec<EnrichedItem>,
     trouble: Option<String>,
 }
 
@@ -98,13 +98,9 @@ impl Arrivals {
     }
 
     /// What came, and forgets it.
-    pub(super) fn take(&self) -> HashMap<String, Arrival> {
-        std::mem::take(&mut lock(&self.came).items)
-    }
-
-    /// An item that came.
-    pub(super) fn sample(&self) -> Result<EnrichedItem> {
-        lock(&self.came).sample.clone().context("no article came")
+    pub(super) fn take(&self) -> (HashMap<String, Arrival>, Vec<EnrichedItem>) {
+        let mut came = lock(&self.came);
+        (std::mem::take(&mut came.items), std::mem::take(&mut came.whole))
     }
 }
 
@@ -136,9 +132,8 @@ impl Came {
             return;
         };
         let arrival = Arrival { received, enriched: enriched.enriched, sent, here, at };
-        self.items.entry(enriched.item.id.clone()).or_insert(arrival);
-        if self.sample.is_none() && !enriched.item.body.is_empty() && enriched.item.language == "en" {
-            self.sample = Some(enriched.clone());
+        if self.items.insert(enriched.item.id.clone(), arrival).is_none() {
+            self.whole.push(enriched.clone());
         }
     }
 }

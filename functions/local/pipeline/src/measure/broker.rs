@@ -21,34 +21,29 @@ use crate::Deployment;
 const PERSISTENT: u8 = 2;
 
 /// One message after the other, and then all at once.
-pub(super) async fn alone(
-    deployment: &Deployment,
-    sample: &EnrichedItem,
-    rounds: usize,
-    items: usize,
-) -> Result<(Step, Rate)> {
+pub(super) async fn alone(deployment: &Deployment, items: &[EnrichedItem], rounds: usize) -> Result<(Step, Rate)> {
     let connection = connect(deployment).await?;
     let mut queue = Queue::open(&connection).await?;
-    let body = serde_json::to_vec(sample)?;
+    let bodies = items.iter().map(serde_json::to_vec).collect::<Result<Vec<_>, _>>()?;
     let mut all = Vec::new();
-    for _ in 0..rounds {
+    for body in bodies.iter().cycle().take(rounds) {
         let began = Instant::now();
         // Whichever comes last: an item is here when it is delivered, and its invocation ends with the confirm.
-        let (published, delivered) = tokio::join!(publish(&queue.channel, &queue.name, &body), queue.consumer.next());
+        let (published, delivered) = tokio::join!(publish(&queue.channel, &queue.name, body), queue.consumer.next());
         all.push(began.elapsed());
         published?;
         delivered.context("the broker ended the subscription")??;
     }
     let began = Instant::now();
-    let publishing = try_join_all((0..items).map(|_| publish(&queue.channel, &queue.name, &body)));
+    let publishing = try_join_all(bodies.iter().map(|body| publish(&queue.channel, &queue.name, body)));
     let delivering = async {
-        for _ in 0..items {
+        for _ in &bodies {
             queue.consumer.next().await.context("the broker ended the subscription")??;
         }
         anyhow::Ok(())
     };
     let (_, ()) = tokio::try_join!(publishing, delivering)?;
-    let per_second = number(items) / began.elapsed().as_secs_f64();
+    let per_second = number(items.len()) / began.elapsed().as_secs_f64();
     let _ = connection.close(200, "".into()).await;
     let step = Step { name: "a message confirmed and delivered", ms: ms(median(all)) };
     Ok((step, Rate { part: "RabbitMQ, confirmed and delivered", per_second }))

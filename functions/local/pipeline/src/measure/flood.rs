@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
+use news::EnrichedItem;
 use serde::Serialize;
 
 use super::{arrivals::Arrivals, number, processors::Snapshot};
@@ -36,15 +37,20 @@ impl Flood {
     }
 }
 
-/// Lets the feed go, which was paused, and waits for all of its items.
-pub(super) async fn flood(pipeline: &Pipeline, arrivals: &Arrivals, items: usize) -> Result<Flood> {
+/// Lets the feed go, which was paused, and waits for all of its items, which come back with it.
+pub(super) async fn flood(
+    pipeline: &Pipeline,
+    arrivals: &Arrivals,
+    items: usize,
+) -> Result<(Flood, Vec<EnrichedItem>)> {
     arrivals.take();
     let before = Snapshot::take();
     let (started, began) = (Instant::now(), Timestamp::now());
     pipeline.feed().resume();
     arrivals.until(items).await?;
     let took = Snapshot::take().since(&before);
-    let came: Vec<_> = arrivals.take().into_values().collect();
+    let (came, whole) = arrivals.take();
+    let came: Vec<_> = came.into_values().collect();
     let last = came.iter().map(|arrival| arrival.at).max().context("no item came")?;
     let elapsed = last.saturating_duration_since(started);
     let latest = |of: fn(&super::arrivals::Arrival) -> Timestamp| {
@@ -53,7 +59,7 @@ pub(super) async fn flood(pipeline: &Pipeline, arrivals: &Arrivals, items: usize
     };
     let used: Duration = took.values().sum();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(Flood {
+    let flood = Flood {
         items: came.len(),
         per_second: number(came.len()) / elapsed.as_secs_f64(),
         last_s: [
@@ -64,5 +70,6 @@ pub(super) async fn flood(pipeline: &Pipeline, arrivals: &Arrivals, items: usize
         ],
         processor_us: took.into_iter().map(|(part, time)| (part, time.as_secs_f64() * 1e6 / number(items))).collect(),
         busy_percent: 100.0 * used.as_secs_f64() / elapsed.as_secs_f64() / number(processors),
-    })
+    };
+    Ok((flood, whole))
 }

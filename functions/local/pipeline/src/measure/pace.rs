@@ -87,7 +87,7 @@ pub(super) async fn pace(
     arrivals.take();
     let sent = sender.send(per_second, duration).await;
     arrivals.until(sent.len()).await?;
-    let came = arrivals.take();
+    let (came, _) = arrivals.take();
     let arrival = |id: &String| came.get(id).with_context(|| format!("{id} never came"));
     let pairs = sent.iter().map(|(id, sent)| Ok((sent, arrival(id)?))).collect::<Result<Vec<_>>>()?;
     let mut late: Vec<_> = pairs.iter().map(|(sent, arrival)| arrival.at.saturating_duration_since(sent.at)).collect();
