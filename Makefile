@@ -65,10 +65,12 @@ lint: ## Ask terraform, cfn-lint, checkov and parliament about every example
 fuzz: ## Fuzz what reads LSEG's frames, 20 seconds each; needs cargo-fuzz and a nightly compiler
 	tools/fuzz 20
 
-bench: package ## Measure synth: one pipeline, and up to 1000 in one app; functions and ingester, beside Python's
+bench: package ## Measure synth: one pipeline, and up to 1000 in one app; functions and ingester, beside Python's; the whole pipeline
 	cargo build --quiet --release --package newsloom-pipeline --package newsloom-bench
 	target/release/newsloom-bench
 	cargo build --quiet --release --package newsloom-functions-bench
 	target/release/newsloom-functions-bench
 	cargo build --quiet --release --package newsloom-ingester-bench
 	target/release/newsloom-ingester-bench
+	cargo build --quiet --release --package newsloom-local
+	target/release/newsloom-local bench --programs target/function

@@ -1,5 +1,6 @@
-//! The command line: `newsloom-local demo`, `send`, `verify`, `soak`.
+//! The command line: `newsloom-local demo`, `send`, `verify`, `soak`, `bench`.
 
+pub mod bench;
 mod console;
 mod control;
 pub mod demo;

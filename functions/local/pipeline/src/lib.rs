@@ -10,6 +10,7 @@ pub mod faults;
 pub mod follow;
 pub mod ingester;
 pub mod ledger;
+mod measure;
 pub mod pipeline;
 pub mod programs;
 pub mod provision;

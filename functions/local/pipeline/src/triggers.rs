@@ -41,7 +41,7 @@ pub struct TriggerError {
 }
 
 /// How long a shard without new records is left alone. AWS asks once a second or four times; here nobody wants to wait.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A function, and the name of the program that it is.
 #[derive(Debug, Clone)]

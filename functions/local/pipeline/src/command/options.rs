@@ -7,7 +7,7 @@ use local::rabbitmq::choice::NoChoice;
 use settings::{Problem, Problems, Settings};
 use simulator::Pace;
 
-use super::{demo, send, soak};
+use super::{bench, demo, send, soak};
 use crate::{
     pipeline::{self, Place, Scorer},
     programs::Programs,
@@ -37,6 +37,8 @@ pub enum Command {
     Verify(Box<verify::command::Options>),
     /// Let faults happen for a while, at random, and see whether the books balance
     Soak(soak::Soak),
+    /// Measure how long items take and how many a second there are, beside what the parts take alone
+    Bench(bench::Bench),
 }
 
 /// What every command that starts a pipeline takes.
@@ -151,6 +153,7 @@ pub async fn run(options: Options) -> ExitCode {
         Command::Send(send) => Box::pin(send.run()).await,
         Command::Verify(verify) => exit(Box::pin(verify::command::run(&verify)).await),
         Command::Soak(soak) => Box::pin(soak.run()).await,
+        Command::Bench(bench) => Box::pin(bench.run()).await,
     }
 }
 
