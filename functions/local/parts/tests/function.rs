@@ -131,6 +131,28 @@ async fn killing_and_dropping_leave_no_process() {
 }
 
 #[tokio::test]
+async fn what_a_process_leaves_behind_ends_with_it() {
+    let function = Function::builder("/bin/sh").args(["-c", "sleep 1000 & echo $!; exit 1"]).start().await.unwrap();
+    assert!(matches!(function.ready().await, Err(Error::NotReady(Outcome::Error { .. }))));
+    let left: u32 = function.lines()[0].parse().unwrap();
+    // Whoever inherits it may take a moment.
+    for _ in 0..1_000 {
+        if !is_there(left) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{left} is still there");
+}
+
+#[test]
+fn the_debug_text_has_no_value_of_a_variable() {
+    let builder = Function::builder("enrich").env("BROKER_URL", "amqps://user:secret@host");
+    let text = format!("{builder:?}");
+    assert!(text.contains("BROKER_URL") && !text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
 async fn five_hundred_events_are_answered_one_after_the_other() {
     let function = bootstrap().start().await.unwrap();
     function.ready().await.unwrap();

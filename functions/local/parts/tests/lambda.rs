@@ -265,6 +265,25 @@ async fn a_function_that_was_stopped_takes_no_event() {
     assert_eq!(lambda.invoke("{}").await.unwrap_err(), Throttled { limit: 0 });
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_waits_for_environments_that_are_being_started() {
+    for pause in 0..10 {
+        let lambda = Arc::new(lambda());
+        let invoke = |lambda: Arc<Lambda>| async move { lambda.invoke(r#"{"sleep":60000}"#).await };
+        let invoked: Vec<_> = (0..3).map(|_| tokio::spawn(invoke(Arc::clone(&lambda)))).collect();
+        tokio::time::sleep(Duration::from_micros(200 * pause)).await;
+        lambda.stop().await;
+        assert_eq!(lambda.counts().alive, 0, "after {pause}");
+        for one in invoked {
+            match one.await.unwrap() {
+                Ok(invocation) => assert!(matches!(invocation.outcome, Outcome::Error { .. }), "{invocation:?}"),
+                Err(throttled) => assert_eq!(throttled, Throttled { limit: 0 }),
+            }
+        }
+        assert_eq!((lambda.counts().alive, lambda.counts().in_flight), (0, 0), "after {pause}");
+    }
+}
+
 #[test]
 fn dropping_it_anywhere_leaves_no_process() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
