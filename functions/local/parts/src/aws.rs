@@ -16,7 +16,7 @@ pub mod sagemaker;
 
 use std::{
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
@@ -32,7 +32,7 @@ pub use self::{
     sqs::{Message, Sqs},
 };
 use crate::{
-    Place,
+    Place, lock,
     server::{Reply, Server, respond},
 };
 
@@ -276,8 +276,3 @@ fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>>
 
 /// The media type of the AWS JSON protocol.
 const AWS_JSON: &str = "application/x-amz-json-1.0";
-
-/// What a thread that panicked left is still worth reading: in a test, that is another test's assertion.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -7,10 +7,10 @@
 //! - **At least once.** A record is handed over, or told of to the destination, before the checkpoint passes it. Checkpoints
 //!   are in memory.
 //! - **In order.** A shard is read after its parents. Its records go to as many lanes as `ParallelizationFactor` says, by their
-//!   key, and a lane has one batch under way. A batch that fails holds up its lane only.
-//! - **Nothing left out in silence.** What isn't done here is refused when the mapping is read ([`Mapping::read`]), or ends the
-//!   reading of a shard with a [`Notice`]: tumbling windows, enhanced fan-out, destinations other than SQS, records that the
-//!   Kinesis Producer Library has packed together.
+//!   key, and a lane has one batch under way. A batch that fails holds up its lane only, until as much waits behind it as
+//!   [may](Options::buffer_bytes).
+//! - **Nothing left out in silence.** What isn't done here is refused when the mapping is read ([`Mapping::read`]): tumbling windows,
+//!   enhanced fan-out, destinations other than SQS.
 //!
 //! What AWS doesn't publish is an [option](Options): pauses between attempts, and how often a shard is asked. What its guide
 //! leaves open is decided for the worse case, so that it shows here first:

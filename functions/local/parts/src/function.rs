@@ -23,6 +23,7 @@ use tokio::{
 
 use crate::{
     guardian::Guarded,
+    lock,
     runtime_api::{Invocation, Obituary, Options, Outcome, RuntimeApi},
 };
 
@@ -51,8 +52,8 @@ pub struct Function {
     started: Instant,
 }
 
-/// What a [`Function`] is started with.
-#[derive(Debug, Clone)]
+/// What a [`Function`] is started with. Its debug text has the names of the environment's variables, and no values.
+#[derive(Clone)]
 pub struct Builder {
     path: PathBuf,
     arguments: Vec<OsString>,
@@ -416,21 +417,26 @@ impl Drop for Process {
 
 /// Passes signals on until the process ends, and kills it when there is nobody left to give any.
 async fn look_after(child: &mut Child, mut orders: mpsc::UnboundedReceiver<Order>) -> Option<ExitStatus> {
-    // Only as long as it wasn't waited for is the id the process's own.
-    let send = |child: &Child, signal| {
-        if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
-            let _ = killpg(Pid::from_raw(pid), signal);
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+    let send = |signal| {
+        if let Some(group) = group {
+            let _ = killpg(group, signal);
         }
     };
     loop {
         tokio::select! {
-            status = child.wait() => return status.ok(),
+            status = child.wait() => {
+                // What it leaves behind ends with it, as with Lambda's environments. The group's id belongs to those that
+                // are left; where none is, nobody has a group of this id the moment after.
+                send(Signal::SIGKILL);
+                return status.ok();
+            }
             order = orders.recv() => {
                 let Some(Order { signal, done }) = order else {
-                    send(child, Signal::SIGKILL);
+                    send(Signal::SIGKILL);
                     return child.wait().await.ok();
                 };
-                send(child, signal);
+                send(signal);
                 if signal == Signal::SIGSTOP {
                     stands_still(child).await;
                 }
@@ -500,7 +506,20 @@ impl Lines {
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<String>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.kept)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("path", &self.path)
+            .field("arguments", &self.arguments)
+            .field("environment", &self.environment.keys().collect::<Vec<_>>())
+            .field("name", &self.name)
+            .field("memory", &self.memory)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,8 +4,10 @@ use std::{
     io::{self, Write},
     os::unix::process::CommandExt,
     process::{ChildStdin, Command, Stdio},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
+
+use crate::lock;
 
 /// Keeps a list of process groups: a line `+ 7` adds one, `- 7` takes it off. At the end of the input, which is the end
 /// of the process that writes it, however that ended, those on the list are killed.
@@ -48,7 +50,7 @@ impl Guarded {
     /// When the script can't be started.
     pub fn group(group: u32) -> io::Result<Self> {
         let line = format!("+ {group}\n");
-        let mut input = INPUT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut input = lock(&INPUT);
         // One short line is one write, which a pipe takes whole.
         let taken = input.as_mut().is_some_and(|input| input.write_all(line.as_bytes()).is_ok());
         if !taken {
@@ -60,7 +62,7 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        let mut input = INPUT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut input = lock(&INPUT);
         if let Some(input) = input.as_mut() {
             let _ = input.write_all(format!("- {}\n", self.0).as_bytes());
         }

@@ -9,7 +9,7 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -24,6 +24,7 @@ use tokio::{
 use crate::{
     background::Background,
     function::{Builder, Function},
+    lock,
     runtime_api::Outcome,
 };
 
@@ -211,6 +212,10 @@ impl Lambda {
     /// takes no event.
     pub async fn stop(&self) {
         self.service.state().stopped = true;
+        // What is being started now, on another thread, shall not be missed.
+        while self.service.state().is_starting() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let mut ending = JoinSet::new();
         for function in self.service.environments() {
             ending.spawn(async move { function.end().await });
@@ -273,6 +278,12 @@ struct Idle {
     since: Instant,
 }
 
+impl State {
+    fn is_starting(&self) -> bool {
+        self.busy.values().any(Option::is_none)
+    }
+}
+
 /// An invocation's place among those in progress. Dropped before its environment was kept for the next one, it was
 /// given up, or the environment is no more: nobody else can have it.
 #[derive(Debug)]
@@ -287,7 +298,7 @@ struct Place {
 
 impl Service {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// All environments, busy ones first.
@@ -370,12 +381,13 @@ impl Place {
         if let (None, Ok(function)) = (&usable, &self.environment) {
             function.kill().await;
         }
-        self.kept = usable.is_some();
         let mut state = self.service.state();
         state.busy.remove(&self.number);
         state.counts.errors += u64::from(!matches!(outcome, Outcome::Response(_)));
         state.counts.timeouts += u64::from(matches!(outcome, Outcome::TimedOut));
-        if let Some(function) = usable {
+        // Asked once more, under the lock: one that was stopped meanwhile isn't looked for among those that are kept.
+        if let Some(function) = usable.filter(|function| !function.has_ended()) {
+            self.kept = true;
             state.idle.push(Idle { function, since: Instant::now() });
         }
     }
@@ -452,8 +464,4 @@ impl Log {
     fn last_lines(&self) -> Vec<String> {
         lock(&self.last).iter().cloned().collect()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,6 +22,8 @@ pub mod rabbitmq;
 pub mod runtime_api;
 mod server;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 /// The region everything here is in, unless [`aws::Builder::region`] says otherwise.
 pub const REGION: &str = "eu-west-1";
 
@@ -46,6 +48,11 @@ impl Default for Place {
     fn default() -> Self {
         Self { region: REGION.to_owned(), account: ACCOUNT.to_owned() }
     }
+}
+
+/// What a thread that panicked left is still worth reading: in a test, that is another test's assertion.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Variables that keep an AWS SDK away from the developer's account: credentials that are worth nothing, no profile

@@ -18,7 +18,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -36,7 +36,7 @@ use self::{
     keeper::Keeper,
     node::{Node, Settings, binary},
 };
-use crate::proxy::Proxy;
+use crate::{lock, proxy::Proxy};
 
 /// The node's first user, an administrator who may do everything on every virtual host.
 pub const USER: &str = "newsloom";
@@ -483,10 +483,6 @@ impl Drop for Home {
 /// Waits for work that blocks, on a thread where it may.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| Err(Error::Io(io::Error::other(panic))))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn url(scheme: &str, user: &str, password: &str, address: &str, vhost: &str) -> String {

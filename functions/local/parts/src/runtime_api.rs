@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -19,7 +19,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::server::{Reply, Server, json, request_id};
+use crate::{
+    lock,
+    server::{Reply, Server, json, request_id},
+};
 
 /// A server of the Runtime API for one execution environment.
 ///
@@ -65,7 +68,8 @@ pub struct Invocation {
 pub enum Outcome {
     /// The function answered with this.
     Response(Vec<u8>),
-    /// The function failed, or its process ended (`Runtime.ExitError`).
+    /// The function failed, its process ended (`Runtime.ExitError`), its response has more than 6 MiB and 100 bytes
+    /// (`Function.ResponseSizeTooLarge`), or the event more than 6 MiB (`RequestTooLargeException`: it is not handed out).
     Error {
         /// `errorType`.
         kind: String,
@@ -83,7 +87,14 @@ pub enum Outcome {
     TimedOut,
 }
 
-/// Longer than the slowest start on a busy machine: an event that nobody takes by then is [`Outcome::TimedOut`].
+/// The largest event, in bytes.
+const MOST_OF_EVENT: usize = 6 << 20;
+
+/// The largest response, in bytes.
+const MOST_OF_RESPONSE: usize = (6 << 20) + 100;
+
+/// Longer than the slowest start on a busy machine: an event that nobody takes by then is [`Outcome::TimedOut`], unless
+/// it waits behind another one.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl RuntimeApi {
@@ -127,6 +138,9 @@ impl RuntimeApi {
     /// Hands an event to the runtime and waits for the answer. Events wait in line for a runtime that is busy.
     pub async fn invoke(&self, payload: impl Into<Bytes>, options: Options) -> Invocation {
         let event = Event { id: self.shared.next_id(), payload: payload.into(), options };
+        if event.payload.len() > MOST_OF_EVENT {
+            return Invocation::too_large(event.id);
+        }
         let (id, timeout) = (event.id.clone(), event.options.timeout);
         let (sender, receiver) = oneshot::channel();
         let (handed, mut taken) = watch::channel(None);
@@ -168,13 +182,22 @@ impl RuntimeApi {
     ) -> (Outcome, Duration) {
         let mut phase = self.shared.phase.subscribe();
         let too_late = async {
-            // What is waited for is a lock, and no lock may be held while time passes.
-            let handed = async { taken.wait_for(Option::is_some).await.is_ok() };
-            match tokio::time::timeout(PATIENCE, handed).await {
-                Ok(true) => tokio::time::sleep(timeout).await,
-                // Answered meanwhile: the other branch is about to say so.
-                Ok(false) => std::future::pending().await,
-                Err(_) => (),
+            let mut was_idle = false;
+            loop {
+                // What is waited for is a lock, and no lock may be held while time passes.
+                let handed = async { taken.wait_for(Option::is_some).await.is_ok() };
+                match tokio::time::timeout(PATIENCE, handed).await {
+                    Ok(true) => {
+                        tokio::time::sleep(timeout).await;
+                        return timeout;
+                    }
+                    // Answered meanwhile: the other branch is about to say so.
+                    Ok(false) => std::future::pending().await,
+                    Err(_) if self.shared.is_busy() => was_idle = false,
+                    // Between two events a runtime is idle for a moment, and no longer.
+                    Err(_) if was_idle || self.was_ready().is_none() => return Duration::ZERO,
+                    Err(_) => was_idle = true,
+                }
             }
         };
         let ended =
@@ -186,12 +209,18 @@ impl RuntimeApi {
                 Phase::Ended { outcome, .. } => (outcome, Duration::ZERO),
                 _ => unreachable!("waited for the end"),
             },
-            () = too_late => (Outcome::TimedOut, timeout),
+            took = too_late => (Outcome::TimedOut, took),
         }
     }
 }
 
 impl Invocation {
+    fn too_large(request_id: String) -> Self {
+        let kind = "RequestTooLargeException".to_owned();
+        let message = format!("Request must be smaller than {MOST_OF_EVENT} bytes for the InvokeFunction operation");
+        Self { outcome: Outcome::Error { kind, message }, took: Duration::ZERO, request_id }
+    }
+
     /// The answer as JSON.
     ///
     /// # Panics
@@ -288,7 +317,7 @@ impl Shared {
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 
     /// A request id that says which invocation it was.
@@ -310,6 +339,11 @@ impl Shared {
             *phase = Phase::Ended { outcome, ready };
             true
         });
+    }
+
+    /// Whether the runtime has an event that somebody waits for.
+    fn is_busy(&self) -> bool {
+        self.waiting().values().any(|waiting| waiting.handed.borrow().is_some())
     }
 
     /// Gives the answer to who waits for it; false when nobody does.
@@ -339,7 +373,7 @@ async fn answer(shared: Arc<Shared>, request: Request<Bytes>) -> Reply {
     Ok(match (request.method(), parts.as_slice()) {
         (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => next(&shared).await,
         (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-            settled(shared.settle(id, Outcome::Response(request.into_body().into())))
+            responded(&shared, id, request.into_body())
         }
         (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
             let Failure { kind, message } = Failure::read(&request);
@@ -393,6 +427,22 @@ fn registered(shared: &Shared) -> Response<Full<Bytes>> {
     response
 }
 
+fn responded(shared: &Shared, id: &str, body: Bytes) -> Response<Full<Bytes>> {
+    let bytes = body.len();
+    if bytes <= MOST_OF_RESPONSE {
+        return settled(shared.settle(id, Outcome::Response(body.into())));
+    }
+    let kind = "Function.ResponseSizeTooLarge".to_owned();
+    let message = format!(
+        "Response payload size ({bytes} bytes) exceeded maximum allowed payload size ({MOST_OF_RESPONSE} bytes)."
+    );
+    if !shared.settle(id, Outcome::Error { kind, message }) {
+        return settled(false);
+    }
+    let message = format!("Exceeded maximum allowed payload size ({MOST_OF_RESPONSE} bytes).");
+    refused(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &message)
+}
+
 fn settled(known: bool) -> Response<Full<Bytes>> {
     if known {
         return json(StatusCode::ACCEPTED, r#"{"status":"OK"}"#);
@@ -421,6 +471,86 @@ impl Failure {
             Ok(failure) if failure.kind.is_empty() => Self { kind, ..failure },
             Ok(failure) => failure,
             Err(_) => Self { kind, message: String::from_utf8_lossy(request.body()).into_owned() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpStream,
+    };
+
+    use super::*;
+
+    /// As little HTTP as it takes. Gives the head of the response.
+    fn ask(api: &RuntimeApi, method: &str, path: &str, body: &[u8]) -> String {
+        let mut stream = TcpStream::connect(api.address()).unwrap();
+        let length = body.len();
+        let head = format!("{method} /2018-06-01/runtime/invocation/{path} HTTP/1.1\r\nhost: local");
+        write!(stream, "{head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n").unwrap();
+        stream.write_all(body).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response.split("\r\n\r\n").next().unwrap().to_owned()
+    }
+
+    /// The id of the next event.
+    fn next(api: &RuntimeApi) -> String {
+        let head = ask(api, "GET", "next", b"");
+        let id = head.lines().find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "));
+        id.unwrap().to_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_nobody_takes_took_no_time() {
+        let api = RuntimeApi::start().await.unwrap();
+        let invocation = api.invoke("{}", Options::default()).await;
+        assert_eq!((invocation.outcome, invocation.took), (Outcome::TimedOut, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_may_wait_behind_another_for_as_long_as_that_takes() {
+        let api = Arc::new(RuntimeApi::start().await.unwrap());
+        let invoke = |hours| {
+            let (api, options) = (Arc::clone(&api), Options { timeout: Duration::from_hours(hours), trace: None });
+            tokio::spawn(async move { api.invoke("{}", options).await })
+        };
+        let first = invoke(2);
+        tokio::task::yield_now().await;
+        next(&api);
+        let second = invoke(1);
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+            tokio::time::advance(Duration::from_mins(2)).await;
+        }
+        assert!(!first.is_finished() && !second.is_finished());
+        first.abort();
+        let second = second.await.unwrap();
+        assert_eq!((second.outcome, second.took), (Outcome::TimedOut, Duration::ZERO), "nobody has asked for it since");
+    }
+
+    #[tokio::test]
+    async fn events_and_responses_have_largest_sizes() {
+        let api = Arc::new(RuntimeApi::start().await.unwrap());
+        let invocation = api.invoke(vec![b' '; MOST_OF_EVENT + 1], Options::default()).await;
+        let Outcome::Error { kind, message } = invocation.outcome else { panic!("{invocation:?}") };
+        assert_eq!(kind, "RequestTooLargeException");
+        assert!(message.contains("smaller than 6291456 bytes"), "{message}");
+        for (more, status) in [(0, "202"), (1, "413")] {
+            let invoked = Arc::clone(&api);
+            let running = async move { invoked.invoke(vec![b' '; MOST_OF_EVENT], Options::default()).await.outcome };
+            let running = tokio::spawn(running);
+            tokio::task::yield_now().await;
+            let id = next(&api);
+            let head = ask(&api, "POST", &format!("{id}/response"), &vec![b' '; MOST_OF_RESPONSE + more]);
+            assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+            match running.await.unwrap() {
+                Outcome::Response(body) => assert_eq!((more, body.len()), (0, MOST_OF_RESPONSE)),
+                Outcome::Error { kind, .. } => assert_eq!((more, kind.as_str()), (1, "Function.ResponseSizeTooLarge")),
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

@@ -122,8 +122,11 @@ fn docker() -> TempDir {
 fn is_a_container() {
     let (Ok(port), Ok(broker)) = (std::env::var("PORT"), std::env::var("BROKER")) else { return };
     // The one before may take a moment to end.
-    let mut listening = std::iter::repeat_with(|| TcpListener::bind(format!("127.0.0.1:{port}")));
-    let listener = listening.find_map(|listener| listener.map_err(|_| std::thread::yield_now()).ok()).unwrap();
+    let listening = std::iter::repeat_with(|| {
+        let listener = TcpListener::bind(format!("127.0.0.1:{port}"));
+        listener.map_err(|_| std::thread::sleep(Duration::from_millis(5))).ok()
+    });
+    let listener = listening.take(6_000).flatten().next().expect("a free port within 30 seconds");
     for client in listener.incoming().map_while(Result::ok) {
         let server = TcpStream::connect(&broker).unwrap();
         let carry = |mut from: TcpStream, mut to: TcpStream| {

@@ -209,7 +209,7 @@ async fn children_of_a_split_are_found_and_come_after_their_parent() {
     let split = client.split_shard().stream_name("news").shard_to_split("shardId-000000000000");
     split.new_starting_hash_key(middle).send().await.unwrap();
     while client.list_shards().stream_name("news").send().await.unwrap().shards().len() < 3 {
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     put(&aws, &[("a", b"3"), ("b", b"4")]).await;
     let mapping = mapping(STREAM, &json!({}));
@@ -230,7 +230,7 @@ async fn the_latest_position_leaves_out_what_was_there() {
     let (mut ends, function, options) = Ends::new(done);
     let poller = Poller::start(mapping.clone(), source(&aws, &mapping), function, Nowhere, options).unwrap();
     while aws.kinesis().calls("GetRecords").iter().all(|call| call.answered.is_none()) {
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let asked = aws.kinesis().calls("GetShardIterator")[0].request()["ShardIteratorType"].clone();
     assert_eq!(asked, ShardIteratorType::Latest.as_str());

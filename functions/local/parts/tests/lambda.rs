@@ -100,7 +100,7 @@ async fn a_function_with_no_concurrency_is_always_throttled() {
 
 #[tokio::test]
 async fn an_environment_that_took_too_long_is_gone_when_that_is_said() {
-    let lambda = Lambda::new(bootstrap().timeout(Duration::from_millis(300)), Options::default()).unwrap();
+    let lambda = Lambda::new(bootstrap().timeout(Duration::from_secs(3)), Options::default()).unwrap();
     let (before, _) = pid(&lambda).await;
     assert_eq!(invoke(&lambda, json!({ "sleep": 60_000 })).await, Outcome::TimedOut);
     assert!(!is_there(before));
@@ -187,7 +187,7 @@ async fn in_a_storm_with_accidents_there_are_never_more_than_may_be_and_nothing_
             match lambda.invoke(r#"{"pid":true}"#).await {
                 Ok(Invocation { outcome: Outcome::Response(_), .. }) => answered += 1,
                 Ok(_) => failed += 1,
-                Err(Throttled { limit: 4 }) => tokio::task::yield_now().await,
+                Err(Throttled { limit: 4 }) => tokio::time::sleep(Duration::from_millis(1)).await,
                 Err(other) => panic!("{other:?}"),
             }
             let Counts { alive, in_flight, .. } = lambda.counts();
@@ -198,7 +198,7 @@ async fn in_a_storm_with_accidents_there_are_never_more_than_may_be_and_nothing_
     let all: Vec<_> = (0..10).map(|_| tokio::spawn(one_after_the_other(Arc::clone(&lambda)))).collect();
     for _ in 0..5 {
         lambda.kill_one().await;
-        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let (mut answered, mut failed) = (0, 0);
     for one in all {
@@ -263,6 +263,25 @@ async fn a_function_that_was_stopped_takes_no_event() {
     assert!(!is_there(pid));
     assert_eq!(lambda.counts().alive, 0);
     assert_eq!(lambda.invoke("{}").await.unwrap_err(), Throttled { limit: 0 });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_waits_for_environments_that_are_being_started() {
+    for pause in 0..10 {
+        let lambda = Arc::new(lambda());
+        let invoke = |lambda: Arc<Lambda>| async move { lambda.invoke(r#"{"sleep":60000}"#).await };
+        let invoked: Vec<_> = (0..3).map(|_| tokio::spawn(invoke(Arc::clone(&lambda)))).collect();
+        tokio::time::sleep(Duration::from_micros(200 * pause)).await;
+        lambda.stop().await;
+        assert_eq!(lambda.counts().alive, 0, "after {pause}");
+        for one in invoked {
+            match one.await.unwrap() {
+                Ok(invocation) => assert!(matches!(invocation.outcome, Outcome::Error { .. }), "{invocation:?}"),
+                Err(throttled) => assert_eq!(throttled, Throttled { limit: 0 }),
+            }
+        }
+        assert_eq!((lambda.counts().alive, lambda.counts().in_flight), (0, 0), "after {pause}");
+    }
 }
 
 #[test]

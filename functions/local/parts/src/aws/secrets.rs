@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    iter,
+    fmt, iter,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -52,13 +52,23 @@ struct Version {
     value: Content,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 enum Content {
     #[serde(rename = "SecretString")]
     Text(String),
     /// In base64.
     #[serde(rename = "SecretBinary")]
     Binary(String),
+}
+
+/// What kind it is, and never what it says.
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "SecretString",
+            Self::Binary(_) => "SecretBinary",
+        })
+    }
 }
 
 impl Secrets {

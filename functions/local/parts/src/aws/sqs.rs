@@ -29,6 +29,10 @@ const MOST_BYTES: usize = 1 << 20;
 /// The service, with no queue at first. A queue is known by its name: in whatever host's URL, and in its ARN.
 ///
 /// A queue that is sent to and isn't there is made, unless only [created](Self::only_created) ones are wanted.
+///
+/// Of a queue's attributes `VisibilityTimeout`, `ReceiveMessageWaitTimeSeconds`, `DelaySeconds` and `MaximumMessageSize`
+/// are done. The others are checked, kept and told, and have no effect: messages don't grow old, nothing is encrypted,
+/// nobody is refused, and no message moves to another queue (`RedrivePolicy`).
 #[derive(Debug, Clone)]
 pub struct Sqs {
     place: Place,
@@ -383,7 +387,7 @@ impl State {
         &mut self,
         ChangeVisibility { queue_url, receipt_handle, visibility_timeout }: ChangeVisibility,
     ) -> Result<Value, Refusal> {
-        let timeout = Duration::from_secs(visibility_timeout.into());
+        let timeout = visibility(visibility_timeout)?;
         self.existing(&queue_url)?.change_visibility(&receipt_handle, timeout)?;
         Ok(json!({}))
     }
@@ -394,7 +398,9 @@ impl State {
         let queue = self.existing(&batch.queue_url)?;
         let mut outcome = BatchOutcome::default();
         for ChangeVisibilityEntry { id, receipt_handle, visibility_timeout } in batch.entries {
-            match queue.change_visibility(&receipt_handle, Duration::from_secs(visibility_timeout.into())) {
+            let changed =
+                visibility(visibility_timeout).and_then(|timeout| queue.change_visibility(&receipt_handle, timeout));
+            match changed {
                 Ok(()) => outcome.succeeded(&id, Map::new()),
                 Err(refusal) => outcome.failed(&id, &refusal),
             }
@@ -416,13 +422,7 @@ impl State {
     }
 
     fn send(&mut self, send: Send) -> Result<Value, Refusal> {
-        if send.content.bytes() > MOST_BYTES {
-            return Err(Refusal::new(
-                "InvalidParameterValue",
-                "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes.",
-            ));
-        }
-        send.content.check()?;
+        send.content.check(self.wanted(&send.queue_url)?.most_bytes())?;
         if self.fails() {
             return Err(Refusal { status: 500, ..Refusal::new("InternalFailure", "told to fail") });
         }
@@ -432,10 +432,10 @@ impl State {
     fn send_batch(&mut self, batch: Batch<Entry>) -> Result<Value, Refusal> {
         let sizes = batch.entries.iter().map(|entry| (entry.id.as_str(), entry.content.bytes()));
         check_batch("SendMessageBatchRequestEntry", sizes)?;
-        self.wanted(&batch.queue_url)?;
+        let most_bytes = self.wanted(&batch.queue_url)?.most_bytes();
         let mut outcome = BatchOutcome::default();
         for Entry { id, content } in batch.entries {
-            match content.check() {
+            match content.check(most_bytes) {
                 Err(refusal) => outcome.failed(&id, &refusal),
                 Ok(()) if self.fails() => {
                     outcome.failed(&id, &Refusal { status: 500, ..Refusal::new("InternalError", "told to fail") });
@@ -451,6 +451,16 @@ impl State {
         self.failures = self.failures.saturating_sub(1);
         fails
     }
+}
+
+/// How long a message is hidden that somebody has received.
+fn visibility(seconds: u32) -> Result<Duration, Refusal> {
+    if seconds <= 43_200 {
+        return Ok(Duration::from_secs(seconds.into()));
+    }
+    let reason = "Must be between 0 and 43200, if provided.";
+    let message = format!("Value {seconds} for parameter VisibilityTimeout is invalid. Reason: {reason}");
+    Err(Refusal::new("InvalidParameterValue", message))
 }
 
 impl Receive {

@@ -3,13 +3,15 @@
 use std::{
     collections::VecDeque,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
+
+use crate::lock;
 
 /// The most bytes of an event: Lambda's limit for what a function is invoked with.
 pub(super) const MOST_BYTES: usize = 6 << 20;
@@ -117,7 +119,7 @@ impl Buffer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

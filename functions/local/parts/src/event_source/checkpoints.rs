@@ -1,15 +1,18 @@
 //! How far each shard has come, and the figures that follow from it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, btree_map::Entry},
     time::Duration,
 };
 
 use jiff::Timestamp;
 
-/// How far each shard has come: the sequence number before which all records are done. Kept in memory only.
+use super::source::Place;
+
+/// How far each shard has come: the sequence number up to which all records are done, that one included, or where it
+/// began. Kept in memory only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Checkpoints(BTreeMap<String, String>);
+pub struct Checkpoints(BTreeMap<String, Place>);
 
 /// What a poller has done so far, and has yet to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,7 +46,8 @@ pub struct Counts {
     pub shards: usize,
     /// Records read and not done: waiting, in an invocation, or between two.
     pub unfinished: usize,
-    /// How long ago the oldest unfinished record arrived; `None` when there is none. CloudWatch's `IteratorAge`.
+    /// How long ago the oldest unfinished record arrived; `None` when there is none. Like CloudWatch's `IteratorAge`, but
+    /// of what was read already: a record that waits in the stream doesn't count.
     pub iterator_age: Option<Duration>,
 }
 
@@ -59,28 +63,41 @@ pub(super) struct Progress {
 /// The records of a shard that are not done, and those after them that are.
 #[derive(Debug, Default)]
 struct Ledger {
-    /// Which of all records of the shard the first entry is.
-    base: u64,
-    entries: VecDeque<Entry>,
+    /// How many records were entered.
+    entered: u64,
+    /// By which of all records of the shard it is. Those done that follow each other are one entry, their first one's
+    /// with the last one's number: a record that holds up its lane for a day must not fill the memory.
+    entries: BTreeMap<u64, Listed>,
     unfinished: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Listed {
     number: String,
-    arrived: Timestamp,
-    done: bool,
+    /// When, unless it is done.
+    unfinished: Option<Timestamp>,
 }
 
 impl Checkpoints {
     /// The sequence number up to which all records of a shard are done.
     pub fn get(&self, shard: &str) -> Option<&str> {
-        self.0.get(shard).map(String::as_str)
+        self.0.get(shard).and_then(number)
     }
 
-    /// The shards and their sequence numbers.
+    /// The shards of which something is done, and their sequence numbers.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(shard, number)| (shard.as_str(), number.as_str()))
+        self.0.iter().filter_map(|(shard, place)| Some((shard.as_str(), number(place)?)))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn number(place: &Place) -> Option<&str> {
+    match place {
+        Place::After(number) => Some(number),
+        Place::TrimHorizon | Place::Latest | Place::Time(_) => None,
     }
 }
 
@@ -91,6 +108,18 @@ impl Progress {
 
     pub(super) fn checkpoints(&self) -> &Checkpoints {
         &self.checkpoints
+    }
+
+    /// Where a shard begins of which nothing is known yet.
+    pub(super) fn start(&mut self, shard: &str, place: &Place) {
+        if !self.checkpoints.0.contains_key(shard) {
+            self.checkpoints.0.insert(shard.to_owned(), place.clone());
+        }
+    }
+
+    /// Where reading a shard goes on.
+    pub(super) fn place(&self, shard: &str) -> Place {
+        self.checkpoints.0.get(shard).cloned().unwrap_or(Place::TrimHorizon)
     }
 
     pub(super) fn begin(&mut self, shard: &str) {
@@ -104,40 +133,59 @@ impl Progress {
     /// Enters a record that was read, and says which of its shard it is.
     pub(super) fn enter(&mut self, shard: &str, number: &str, arrived: Timestamp) -> u64 {
         let ledger = self.shards.entry(shard.to_owned()).or_default();
-        ledger.entries.push_back(Entry { number: number.to_owned(), arrived, done: false });
+        let ordinal = ledger.entered;
+        ledger.entries.insert(ordinal, Listed { number: number.to_owned(), unfinished: Some(arrived) });
+        ledger.entered += 1;
         ledger.unfinished += 1;
-        ledger.base + ledger.entries.len() as u64 - 1
+        ordinal
     }
 
     /// Marks records as done. The checkpoint moves to the last before which all are.
     pub(super) fn finish(&mut self, shard: &str, ordinals: impl IntoIterator<Item = u64>) {
         let Some(ledger) = self.shards.get_mut(shard) else { return };
         for ordinal in ordinals {
-            let place = ordinal.checked_sub(ledger.base).and_then(|place| usize::try_from(place).ok());
-            let entry = place.and_then(|place| ledger.entries.get_mut(place)).filter(|entry| !entry.done);
-            if let Some(entry) = entry {
-                entry.done = true;
-                ledger.unfinished -= 1;
-            }
+            ledger.finish(ordinal);
         }
-        let mut reached = None;
-        while ledger.entries.front().is_some_and(|entry| entry.done) {
-            reached = ledger.entries.pop_front();
-            ledger.base += 1;
-        }
-        if let Some(entry) = reached {
-            self.checkpoints.0.insert(shard.to_owned(), entry.number);
-        }
+        let Some(first) = ledger.entries.first_entry().filter(|entry| entry.get().unfinished.is_none()) else { return };
+        self.checkpoints.0.insert(shard.to_owned(), Place::After(first.remove().number));
     }
 
     /// The counts, and how things stand now.
     pub(super) fn counts(&self, now: Timestamp) -> Counts {
-        let oldest = self.shards.values().filter_map(|ledger| ledger.entries.front()).map(|entry| entry.arrived).min();
+        let first = |ledger: &Ledger| ledger.entries.first_key_value().and_then(|(_, entry)| entry.unfinished);
+        let oldest = self.shards.values().filter_map(first).min();
         Counts {
             shards: self.shards.len(),
             unfinished: self.shards.values().map(|ledger| ledger.unfinished).sum(),
             iterator_age: oldest.map(|arrived| age(arrived, now)),
             ..self.counts
+        }
+    }
+}
+
+impl Ledger {
+    /// Marks a record as done, and makes one entry of it and its neighbours that are.
+    fn finish(&mut self, ordinal: u64) {
+        let Entry::Occupied(mut entry) = self.entries.entry(ordinal) else { return };
+        if entry.get_mut().unfinished.take().is_none() {
+            return;
+        }
+        self.unfinished -= 1;
+        self.join(ordinal);
+        if let Some((&before, _)) = self.entries.range(..ordinal).next_back() {
+            self.join(before);
+        }
+    }
+
+    /// Makes one entry of this and the next, if both are done.
+    fn join(&mut self, ordinal: u64) {
+        let mut both = self.entries.range(ordinal..).take(2);
+        let (Some((_, this)), Some((&next, after))) = (both.next(), both.next()) else { return };
+        if this.unfinished.is_some() || after.unfinished.is_some() {
+            return;
+        }
+        if let (Some(after), Some(this)) = (self.entries.remove(&next), self.entries.get_mut(&ordinal)) {
+            this.number = after.number;
         }
     }
 }
@@ -171,5 +219,22 @@ mod tests {
         assert_eq!(at(&[0]), (Some("2".into()), 2, Some(7)));
         assert_eq!(at(&[0, 1]), (Some("2".into()), 2, Some(7)), "done before");
         assert_eq!(at(&[4, 3]), (Some("4".into()), 0, None));
+    }
+
+    #[test]
+    fn what_is_done_behind_a_record_that_is_not_takes_no_room() {
+        let mut progress = Progress::default();
+        progress.begin("s");
+        for number in 0..1_000 {
+            progress.enter("s", &number.to_string(), second(number));
+        }
+        let entries = |progress: &Progress| progress.shards["s"].entries.len();
+        // From the middle to both sides, and one that is done already.
+        progress.finish("s", (500..1_000).chain((2..500).rev()).chain([700]));
+        assert_eq!((entries(&progress), progress.counts(second(0)).unfinished), (3, 2));
+        progress.finish("s", [0]);
+        assert_eq!((entries(&progress), progress.checkpoints().get("s")), (2, Some("0")));
+        progress.finish("s", [1]);
+        assert_eq!((entries(&progress), progress.checkpoints().get("s")), (0, Some("999")));
     }
 }

@@ -110,7 +110,9 @@ impl Source for DynamoDbSource {
         loop {
             let request = self.client.describe_stream().stream_arn(&self.source.arn);
             let answer = sdk::ask(request.set_exclusive_start_shard_id(last).send()).await?;
-            let Some(page) = answer.stream_description else { return Ok(shards) };
+            // Taken for a complete list, it would let children overtake the parents that it leaves out.
+            let missing = || ReadError::Failed("DescribeStream answered no description".to_owned());
+            let page = answer.stream_description.ok_or_else(missing)?;
             shards.extend(page.shards.unwrap_or_default().into_iter().map(|shard| ShardInfo {
                 id: shard.shard_id.unwrap_or_default(),
                 parents: shard.parent_shard_id.into_iter().collect(),

@@ -2,7 +2,7 @@
 
 use std::{
     ops::ControlFlow,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use super::{
     notice::Notice,
     options::Options,
 };
+use crate::lock;
 
 /// A mapping at work.
 pub(super) struct Job<S, I, D> {
@@ -78,8 +79,4 @@ impl<S, I, D> Job<S, I, D> {
     pub(super) async fn stopped(&self) {
         let _ = self.stopping.clone().wait_for(Option::is_some).await;
     }
-}
-
-pub(super) fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }

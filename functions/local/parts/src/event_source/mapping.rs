@@ -41,7 +41,7 @@ use super::filter::{Filter, MOST_FILTERS};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Mapping {
-    /// `FunctionName`: a name, with or without a version, or an ARN.
+    /// `FunctionName`: a name, with or without a version, an ARN, or the end of one, `123456789012:function:enrich`.
     pub function_name: String,
     /// `EventSourceArn`.
     pub event_source: EventSource,
@@ -138,7 +138,8 @@ impl Mapping {
             return self.function_name.clone();
         }
         let EventSource { region, account, .. } = &self.event_source;
-        format!("arn:aws:lambda:{region}:{account}:function:{}", self.function_name)
+        let (account, name) = self.function_name.split_once(":function:").unwrap_or((account, &self.function_name));
+        format!("arn:aws:lambda:{region}:{account}:function:{name}")
     }
 
     /// Whether a record of the event passes the filters.
@@ -644,6 +645,16 @@ mod tests {
             let problems = Mapping::read(&with(&more)).expect_err(&more.to_string());
             let [problem] = problems.0.as_slice() else { panic!("{more}: {problems}") };
             assert!(problem.contains(expected), "{more}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_functions_arn_is_made_of_what_the_mapping_has_of_it() {
+        for (name, arn) in [
+            ("enrich:live", "arn:aws:lambda:eu-west-1:123456789012:function:enrich:live"),
+            ("111122223333:function:enrich", "arn:aws:lambda:eu-west-1:111122223333:function:enrich"),
+        ] {
+            assert_eq!(Mapping::read(&with(&json!({ "FunctionName": name }))).unwrap().function_arn(), arn);
         }
     }
 

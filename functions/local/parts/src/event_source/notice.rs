@@ -27,7 +27,8 @@ pub enum Notice {
         /// The pause before the next try.
         pause: Duration,
     },
-    /// Records of a shard were gone before they were read; reading goes on with the oldest there is.
+    /// Records of a shard were gone before they were read. Reading goes on with the oldest there is, or ends when the shard
+    /// itself is gone.
     RecordsLost {
         /// The shard.
         shard: String,

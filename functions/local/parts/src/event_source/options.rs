@@ -71,8 +71,8 @@ impl Options {
         self
     }
 
-    /// How many bytes of events, per shard, may wait for lanes that are busy. Reading pauses when there are more, and all lanes of
-    /// the shard with it. Defaults to 64 MiB.
+    /// How many bytes of events, per shard, may wait for lanes that are busy. Reading the shard pauses when there are more, so
+    /// that lanes with nothing left to do wait, too. Defaults to 64 MiB.
     pub fn buffer_bytes(mut self, bytes: usize) -> Self {
         self.buffer_bytes = bytes;
         self
@@ -84,8 +84,9 @@ impl Options {
         self
     }
 
-    /// Goes on where another poller of this stream has stopped. Shards that aren't in it are read from the mapping's
-    /// starting position.
+    /// Goes on where another poller of this stream has stopped. The mapping's starting position is that of the first
+    /// poller, for the shards that there were then; later ones are read from their beginning. Defaults to none, which makes
+    /// this the first.
     pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
         self.checkpoints = checkpoints;
         self

@@ -13,13 +13,13 @@ use super::{
     checkpoints::{Checkpoints, Counts, Progress},
     destination::Destination,
     function::Invoke,
-    job::{Job, lock},
+    job::Job,
     mapping::Mapping,
     options::Options,
     shard,
     source::Source,
 };
-use crate::background::Background;
+use crate::{background::Background, lock};
 
 /// A running event source mapping, on a thread and a runtime of its own.
 ///
@@ -30,13 +30,15 @@ use crate::background::Background;
 ///
 /// use local::event_source::{Invoke, KinesisSource, Mapping, Options, Poller, SqsDestination};
 ///
-/// async fn example(mapping: Mapping, function: impl Invoke) -> std::io::Result<()> {
-///     let config = aws_sdk_kinesis::Config::builder().endpoint_url("http://127.0.0.1:4566").build();
-///     let source = KinesisSource::new(aws_sdk_kinesis::Client::from_conf(config), &mapping);
-///     let config = aws_sdk_sqs::Config::builder().endpoint_url("http://127.0.0.1:4566").build();
-///     let failures = mapping.on_failure.as_deref().and_then(|arn| {
-///         SqsDestination::new(aws_sdk_sqs::Client::from_conf(config), arn)
-///     });
+/// /// The clients are nobody else's.
+/// async fn example(
+///     mapping: Mapping,
+///     function: impl Invoke,
+///     kinesis: aws_sdk_kinesis::Client,
+///     sqs: aws_sdk_sqs::Client,
+/// ) -> std::io::Result<()> {
+///     let source = KinesisSource::new(kinesis, &mapping);
+///     let failures = mapping.on_failure.as_deref().and_then(|arn| SqsDestination::new(sqs, arn));
 ///     let failures = failures.expect("a mapping with a destination; `Nowhere` for one without");
 ///
 ///     let poller = Poller::start(mapping, source, function, failures, Options::default())?;

@@ -39,6 +39,7 @@ impl Refusal {
                 ReadError::Expired(self.reason)
             }
             Some("TrimmedDataAccessException") => ReadError::Lost(self.reason),
+            Some("ResourceNotFoundException") => ReadError::Gone(self.reason),
             _ => ReadError::Failed(self.reason),
         }
     }
@@ -50,6 +51,7 @@ impl Refusal {
             | (Some("InvalidArgumentException" | "ValidationException"), Place::After(_)) => {
                 ReadError::Lost(self.reason)
             }
+            (Some("ResourceNotFoundException"), _) => ReadError::Gone(self.reason),
             _ => ReadError::Failed(self.reason),
         }
     }
@@ -85,15 +87,15 @@ mod tests {
     #[test]
     fn what_a_service_refuses_decides_how_reading_goes_on() {
         let refusal = |code: &str| Refusal { code: Some(code.to_owned()), reason: "r".to_owned() };
-        let [expired, lost, failed] =
-            [ReadError::Expired, ReadError::Lost, ReadError::Failed].map(|kind| kind("r".into()));
+        let [expired, lost, gone, failed] =
+            [ReadError::Expired, ReadError::Lost, ReadError::Gone, ReadError::Failed].map(|kind| kind("r".into()));
         let after = Place::After("1".into());
         for (code, at_iterator, after_number, at_start) in [
             ("ExpiredIteratorException", &expired, &failed, &failed),
             ("InvalidArgumentException", &expired, &lost, &failed),
             ("ValidationException", &expired, &lost, &failed),
             ("TrimmedDataAccessException", &lost, &lost, &lost),
-            ("ResourceNotFoundException", &failed, &failed, &failed),
+            ("ResourceNotFoundException", &gone, &gone, &gone),
             ("ProvisionedThroughputExceededException", &failed, &failed, &failed),
         ] {
             assert_eq!(refusal(code).at_iterator(), *at_iterator, "{code}");

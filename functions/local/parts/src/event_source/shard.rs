@@ -21,8 +21,17 @@ use super::{
 struct Known {
     begun: HashSet<String>,
     ended: HashSet<String>,
-    /// The shards of the first list, which begin at the mapping's starting position.
-    first: Option<HashSet<String>>,
+    /// Whether there was a list already: only the shards of the first begin at the mapping's starting position.
+    listed: bool,
+}
+
+/// How reading a shard ends, unless the poller stops before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It is closed, and was read to its end.
+    Closed,
+    /// It is not there any more.
+    Gone,
 }
 
 /// Does what the mapping says, until the poller stops.
@@ -40,7 +49,7 @@ pub(super) async fn run<S: Source, I: Invoke, D: Destination>(job: Arc<Job<S, I,
 /// Looks for shards again and again, and begins with those whose parents are over.
 async fn follow<S: Source, I: Invoke, D: Destination>(
     job: &Arc<Job<S, I, D>>,
-    shards: &mut JoinSet<(String, Flow)>,
+    shards: &mut JoinSet<(String, Flow<End>)>,
 ) -> Flow {
     let mut known = Known::default();
     let mut failures = 0;
@@ -70,8 +79,8 @@ async fn follow<S: Source, I: Invoke, D: Destination>(
                 () = tokio::time::sleep(pause) => None,
             }
         };
-        if let Some((shard, ControlFlow::Continue(()))) = job.unless_stopped(ended).await? {
-            known.ended.insert(shard);
+        if let Some((shard, ControlFlow::Continue(end))) = job.unless_stopped(ended).await? {
+            known.end(shard, end);
         }
     }
 }
@@ -88,27 +97,41 @@ impl Known {
     /// The shards to begin with now, and where.
     fn ready<S, I, D>(&mut self, job: &Job<S, I, D>, listed: &[ShardInfo]) -> Vec<(String, Place)> {
         let there: HashSet<_> = listed.iter().map(|shard| &shard.id).collect();
-        // A parent that is not listed any more has no records left.
-        let over = |parent: &String| self.ended.contains(parent) || !there.contains(parent);
+        // A parent that is not listed has no records left, but those of it that were read may still be under way.
+        let gone = |parent: &String| !there.contains(parent) && !self.begun.contains(parent);
+        let over = |parent: &String| self.ended.contains(parent) || gone(parent);
         let ready = |shard: &&ShardInfo| !self.begun.contains(&shard.id) && shard.parents.iter().all(over);
         let ready: Vec<_> = listed.iter().filter(ready).map(|shard| shard.id.clone()).collect();
-        self.first.get_or_insert_with(|| listed.iter().map(|shard| shard.id.clone()).collect());
         self.begun.extend(ready.iter().cloned());
+        let mut progress = job.progress();
+        // Who goes on from checkpoints has had a first list.
+        let first = !std::mem::replace(&mut self.listed, true) && progress.checkpoints().is_empty();
+        let position = if first { job.mapping.starting_position } else { StartingPosition::TrimHorizon };
+        let start = match position {
+            StartingPosition::TrimHorizon => Place::TrimHorizon,
+            // From here on no record is left out, also where the first iterator is had much later.
+            StartingPosition::Latest => Place::Time(job.now()),
+            StartingPosition::AtTimestamp(time) => Place::Time(time),
+        };
+        for shard in listed {
+            progress.start(&shard.id, &start);
+        }
         let place = |shard: String| {
-            let place = self.place(job, &shard);
+            let place = if position == StartingPosition::Latest { Place::Latest } else { progress.place(&shard) };
             (shard, place)
         };
         ready.into_iter().map(place).collect()
     }
 
-    fn place<S, I, D>(&self, job: &Job<S, I, D>, shard: &str) -> Place {
-        let reached = job.options.checkpoints.get(shard).map(str::to_owned);
-        let first = self.first.as_ref().is_some_and(|first| first.contains(shard));
-        match (reached, job.mapping.starting_position) {
-            (Some(number), _) => Place::After(number),
-            (None, StartingPosition::Latest) if first => Place::Latest,
-            (None, StartingPosition::AtTimestamp(time)) if first => Place::Time(time),
-            (None, _) => Place::TrimHorizon,
+    fn end(&mut self, shard: String, end: End) {
+        match end {
+            End::Closed => {
+                self.ended.insert(shard);
+            }
+            // Should it be listed again, of a stream that was made anew, it is begun with again.
+            End::Gone => {
+                self.begun.remove(&shard);
+            }
         }
     }
 }
@@ -118,7 +141,7 @@ async fn read<S: Source, I: Invoke, D: Destination>(
     job: Arc<Job<S, I, D>>,
     shard: String,
     from: Place,
-) -> (String, Flow) {
+) -> (String, Flow<End>) {
     job.progress().begin(&shard);
     job.tell(|| Notice::ShardStarted { shard: shard.clone() });
     let buffer = Arc::new(Buffer::new(job.mapping.parallelization_factor));
@@ -127,7 +150,7 @@ async fn read<S: Source, I: Invoke, D: Destination>(
         let lane = Lane { shard: shard.as_str().into(), number };
         lanes.spawn(lane::run(Arc::clone(&job), lane, Arc::clone(&buffer)));
     }
-    let mut reader = Reader { job: &job, shard: &shard, buffer: &buffer, place: from, failures: 0 };
+    let mut reader = Reader { job: &job, shard: &shard, buffer: &buffer, place: from, since: None, failures: 0 };
     let reading = async {
         let end = reader.read().await;
         buffer.close();
@@ -141,10 +164,12 @@ async fn read<S: Source, I: Invoke, D: Destination>(
     let (end, ()) = tokio::join!(reading, handing_over);
     match end {
         ControlFlow::Break(()) => (),
-        ControlFlow::Continue(()) if job.pause(Duration::ZERO).await.is_break() => (),
-        ControlFlow::Continue(()) => {
+        ControlFlow::Continue(_) if job.pause(Duration::ZERO).await.is_break() => (),
+        ControlFlow::Continue(end) => {
             job.progress().end(&shard);
-            job.tell(|| Notice::ShardEnded { shard: shard.clone() });
+            if end == End::Closed {
+                job.tell(|| Notice::ShardEnded { shard: shard.clone() });
+            }
         }
     }
     (shard, end)
@@ -156,11 +181,13 @@ struct Reader<'a, S, I, D> {
     shard: &'a str,
     buffer: &'a Buffer,
     place: Place,
+    /// Records from before then are left out; none once one was found that isn't.
+    since: Option<Timestamp>,
     failures: u32,
 }
 
 impl<S: Source, I, D> Reader<'_, S, I, D> {
-    async fn read(&mut self) -> Flow {
+    async fn read(&mut self) -> Flow<End> {
         let mut iterator = None;
         loop {
             self.job.unless_stopped(self.buffer.room(self.job.options.buffer_bytes)).await?;
@@ -170,11 +197,15 @@ impl<S: Source, I, D> Reader<'_, S, I, D> {
                     self.failures = 0;
                     let idle = page.records.is_empty();
                     self.take(page.records);
-                    let Some(next) = page.next else { return ControlFlow::Continue(()) };
+                    let Some(next) = page.next else { return ControlFlow::Continue(End::Closed) };
                     iterator = Some(next);
                     if idle {
                         self.job.pause(self.job.options.poll_interval).await?;
                     }
+                }
+                Err(ReadError::Gone(reason)) if self.is_gone().await? => {
+                    self.lost(reason);
+                    return ControlFlow::Continue(End::Gone);
                 }
                 Err(error) => self.recover(error, &mut iterator).await?,
             }
@@ -186,11 +217,14 @@ impl<S: Source, I, D> Reader<'_, S, I, D> {
         let at = if let Some(iterator) = iterator {
             iterator.clone()
         } else {
-            let now = self.job.now();
-            let new = self.job.source.iterator(self.shard, &self.place).await?;
-            if self.place == Place::Latest {
-                // Should this iterator expire before a record comes, the next one must not leave any out.
-                self.place = Place::Time(now);
+            let from = self.place.clone();
+            if from == Place::Latest {
+                // Should this fail, or the iterator expire before a record comes, the next one must not leave any out.
+                self.place = self.job.progress().place(self.shard);
+            }
+            let new = self.job.source.iterator(self.shard, &from).await?;
+            if let Place::Time(since) = from {
+                self.since = Some(since);
             }
             iterator.insert(new).clone()
         };
@@ -200,12 +234,11 @@ impl<S: Source, I, D> Reader<'_, S, I, D> {
     async fn recover(&mut self, error: ReadError, iterator: &mut Option<String>) -> Flow {
         self.failures = self.failures.saturating_add(1);
         match &error {
-            ReadError::Expired(_) => *iterator = None,
+            ReadError::Expired(_) | ReadError::Gone(_) => *iterator = None,
             ReadError::Lost(reason) => {
                 *iterator = None;
                 self.place = Place::TrimHorizon;
-                self.job.count(|counts| counts.losses += 1);
-                self.job.tell(|| Notice::RecordsLost { shard: self.shard.to_owned(), reason: reason.clone() });
+                self.lost(reason.clone());
             }
             ReadError::Failed(_) => (),
         }
@@ -217,17 +250,28 @@ impl<S: Source, I, D> Reader<'_, S, I, D> {
         self.job.pause(pause).await
     }
 
+    /// Whether the stream is there, but not the shard. Without a stream it isn't known: one of the same name may follow.
+    async fn is_gone(&self) -> Flow<bool> {
+        let listed = self.job.unless_stopped(self.job.source.shards()).await?;
+        ControlFlow::Continue(listed.is_ok_and(|shards| shards.iter().all(|shard| shard.id != self.shard)))
+    }
+
+    fn lost(&self, reason: String) {
+        self.job.count(|counts| counts.losses += 1);
+        self.job.tell(|| Notice::RecordsLost { shard: self.shard.to_owned(), reason });
+    }
+
     /// Hands what was read to the lanes, but what the filters leave out.
     fn take(&mut self, records: Vec<Record>) {
-        let since = match &self.place {
-            Place::Time(since) => Some(*since),
-            _ => None,
-        };
         if let Some(last) = records.last() {
             self.place = Place::After(last.number.clone());
         }
-        let records = records.into_iter().filter(|record| since.is_none_or(|since| !is_before(record.arrived, since)));
-        let items: Vec<_> = records.filter_map(|record| self.item(record)).collect();
+        let early = |record: &Record| self.since.is_some_and(|since| is_before(record.arrived, since));
+        let early = records.iter().take_while(|record| early(record)).count();
+        if early < records.len() {
+            self.since = None;
+        }
+        let items: Vec<_> = records.into_iter().skip(early).filter_map(|record| self.item(record)).collect();
         if !items.is_empty() {
             self.buffer.add(items);
         }

@@ -73,6 +73,9 @@ pub enum ReadError {
     Expired(String),
     /// The place is not there any more, its records are lost: reading goes on with the oldest there is.
     Lost(String),
+    /// The shard, or its stream, is not there any more. Reading the shard ends where the stream is there and doesn't list
+    /// it; otherwise another try follows.
+    Gone(String),
     /// Anything else; worth another try.
     Failed(String),
 }
@@ -80,7 +83,9 @@ pub enum ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Expired(reason) | Self::Lost(reason) | Self::Failed(reason) => f.write_str(reason),
+            Self::Expired(reason) | Self::Lost(reason) | Self::Gone(reason) | Self::Failed(reason) => {
+                f.write_str(reason)
+            }
         }
     }
 }

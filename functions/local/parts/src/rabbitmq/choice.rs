@@ -75,7 +75,7 @@ enum Owned {
 /// A text that is no choice.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoChoice {
-    /// Not one of the words, nor a URL.
+    /// Not one of the words, nor like a URL.
     #[error("{0:?} is no broker: auto, installed, container, running, or amqp://user:password@host:port/vhost")]
     Unknown(String),
     /// A URL that can't be read. It isn't repeated, as it may have a password in it.
@@ -339,8 +339,18 @@ impl FromStr for Named {
     type Err = NoChoice;
 
     fn from_str(text: &str) -> Result<Self, NoChoice> {
-        let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let Some(("amqp" | "amqps", rest)) = text.split_once("://") else {
+            return Err(NoChoice::Malformed("it begins with neither amqp:// nor amqps://".to_owned()));
+        };
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if path.contains('@') {
+            // What follows would be printed as the virtual host.
+            let escape = "it has an @ after its host: in a user or password / is %2f, ? is %3f and # is %23";
+            return Err(NoChoice::Malformed(escape.to_owned()));
+        }
+        if path.contains(['?', '#']) {
+            return Err(NoChoice::Malformed("it has a query or a fragment, which would have no effect".to_owned()));
+        }
         let host = authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
         // lapin would take localhost in place of none, and of IPv6.
         if host.is_empty() || host.starts_with('[') {
@@ -367,7 +377,8 @@ impl FromStr for Choice {
             "running" => Ok(Self::Running),
             "installed" => Ok(Self::Installed),
             "container" => Ok(Self::Container),
-            url if url.contains("://") => url.parse().map(Self::Named),
+            // The words of somebody who forgot the scheme may be a user and a password.
+            other if other.contains(['@', ':', '/']) => other.parse().map(Self::Named),
             other => Err(NoChoice::Unknown(other.to_owned())),
         }
     }
@@ -435,6 +446,14 @@ mod tests {
             "amqp://",
             "amqp://u:secret@[::1]:1",
             "amqp://u:se cret@h:1:2",
+            "u:secret@h",
+            "u:secret",
+            "secret@h",
+            "secret://h",
+            "amqp://u:1/secret@h",
+            "amqp://u:1?secret@h",
+            "amqp://u:1#secret@h",
+            "amqp://u:secret@h?heartbeat=1",
         ] {
             let error = url.parse::<Choice>().unwrap_err();
             assert!(matches!(error, NoChoice::Malformed(_)), "{url}: {error:?}");

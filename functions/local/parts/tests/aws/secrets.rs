@@ -33,6 +33,14 @@ async fn a_secret_that_is_created_is_found_by_name_and_arn() {
 }
 
 #[tokio::test]
+async fn the_debug_text_has_no_secret() {
+    let aws = Aws::start().await.unwrap();
+    aws.secrets().put("broker", &json!({ "password": "hunter2" }));
+    let text = format!("{:?}", aws.secrets());
+    assert!(text.contains("broker") && !text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
 async fn a_new_value_is_the_current_one_and_the_one_before_stays() {
     let aws = Aws::start().await.unwrap();
     let client = Client::new(&config(&aws).await);

@@ -270,3 +270,39 @@ async fn a_purge_leaves_nothing_and_a_delay_holds_back() {
     assert_eq!(counts(&client, &url).await, ("0".to_owned(), "0".to_owned()));
     assert!(aws.sqs().messages("news").is_empty());
 }
+
+#[tokio::test]
+async fn what_is_sent_has_limits() {
+    let aws = Aws::start().await.unwrap();
+    let client = Client::new(&config(&aws).await);
+    let create = |attribute, value: &str| client.create_queue().queue_name("small").attributes(attribute, value);
+    for (attribute, value) in [
+        (QueueAttributeName::MaximumMessageSize, "1023"),
+        (QueueAttributeName::MaximumMessageSize, "1048577"),
+        (QueueAttributeName::MessageRetentionPeriod, "59"),
+        (QueueAttributeName::DelaySeconds, "901"),
+        (QueueAttributeName::DelaySeconds, "-1"),
+    ] {
+        let refused = create(attribute.clone(), value).send().await.unwrap_err();
+        assert_eq!(code(&refused), "InvalidAttributeValue", "{attribute} {value}");
+    }
+    let created = create(QueueAttributeName::MaximumMessageSize, "1024").send().await.unwrap();
+    let url = created.queue_url.unwrap();
+    let send = |body: &str, delay| client.send_message().queue_url(&url).message_body(body).delay_seconds(delay);
+    send(&"a".repeat(1_024), 0).send().await.unwrap();
+    for (body, delay) in [("a".repeat(1_025), 0), ("a".to_owned(), 901), ("a".to_owned(), i32::MAX)] {
+        let refused = send(&body, delay).send().await.unwrap_err();
+        assert_eq!(code(&refused), "InvalidParameterValue", "{} bytes, {delay} s", body.len());
+    }
+    let entry = |id: &str, body: String| {
+        aws_sdk_sqs::types::SendMessageBatchRequestEntry::builder().id(id).message_body(body).build().unwrap()
+    };
+    let batch = client.send_message_batch().queue_url(&url);
+    let batch = batch.entries(entry("small", "a".to_owned())).entries(entry("large", "a".repeat(1_025)));
+    let outcome = batch.send().await.unwrap();
+    assert_eq!((outcome.successful()[0].id(), outcome.failed()[0].id()), ("small", "large"));
+    let received = receive(&client, &url, 30, 0).await;
+    let handle = received[0].receipt_handle().unwrap();
+    let change = client.change_message_visibility().queue_url(&url).receipt_handle(handle);
+    assert_eq!(code(&change.visibility_timeout(43_201).send().await.unwrap_err()), "InvalidParameterValue");
+}

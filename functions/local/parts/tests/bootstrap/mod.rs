@@ -15,9 +15,13 @@ pub(crate) fn bootstrap() -> Builder {
     Function::builder(program).name("enrich").args(["--ignored", "--exact", "--nocapture", "bootstrap::is_a_bootstrap"])
 }
 
+/// Whether the process runs. One that has ended, and nobody has asked how, only has an entry left.
 pub(crate) fn is_there(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // "7 (name) Z …", with anything in the name.
+    let ended = stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']));
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
-    nix::sys::signal::kill(pid, None).is_ok()
+    !ended && nix::sys::signal::kill(pid, None).is_ok()
 }
 
 #[test]

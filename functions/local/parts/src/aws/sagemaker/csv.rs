@@ -30,7 +30,9 @@ fn rows(text: &str) -> Vec<Vec<String>> {
     while let Some(letter) = letters.next() {
         match letter {
             '"' if quoted && letters.peek() == Some(&'"') => cell.extend(letters.next()),
-            '"' => quoted = !quoted,
+            '"' if quoted => quoted = false,
+            // Within a cell that began without one it is a letter like any other.
+            '"' if cell.is_empty() => quoted = true,
             ',' if !quoted => row.push(std::mem::take(&mut cell)),
             '\r' if !quoted => (),
             '\n' if !quoted => {
@@ -57,6 +59,8 @@ mod tests {
     fn quotes_hold_commas_line_ends_and_quotes() {
         let text = "id,inputs\r\n1,\"Profit, \"\"record\"\"\nand all\"\r\n\r\n2,plain";
         assert_eq!(inputs(text).unwrap(), ["Profit, \"record\"\nand all", "plain"]);
+        let text = "inputs\n5\" guns, \"big\"\n\"a\"b\nSo \"it\" is\n\"\"";
+        assert_eq!(inputs(text).unwrap(), ["5\" guns", "ab", "So \"it\" is"]);
         assert_eq!(inputs("id,inputs\n1").unwrap(), [Value::Null]);
         assert_eq!(inputs("headline\nProfit").unwrap_err(), NO_HEADER);
         assert_eq!(inputs("").unwrap_err(), NO_HEADER);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Message, Refusal};
+use super::{Message, Refusal, queue::MOST_DELAY};
 
 /// Body and attributes.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,7 +36,21 @@ impl Content {
         self.message_body.len() + self.message_attributes.iter().map(attribute).sum::<usize>()
     }
 
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    /// Whether SQS takes it, in a queue whose messages have so many bytes at most.
+    pub(super) fn check(&self, most_bytes: usize) -> Result<(), Refusal> {
+        if self.bytes() > most_bytes {
+            return Err(Refusal::new(
+                "InvalidParameterValue",
+                format!("One or more parameters are invalid. Reason: Message must be shorter than {most_bytes} bytes."),
+            ));
+        }
+        if let Some(seconds) = self.delay_seconds.filter(|seconds| *seconds > MOST_DELAY) {
+            let reason = format!("DelaySeconds must be >= 0 and <= {MOST_DELAY}.");
+            return Err(Refusal::new(
+                "InvalidParameterValue",
+                format!("Value {seconds} for parameter DelaySeconds is invalid. Reason: {reason}"),
+            ));
+        }
         if self.message_body.is_empty() {
             return Err(Refusal::new("MissingParameter", "The request must contain the parameter MessageBody."));
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -39,16 +40,18 @@ pub(super) struct Wanted<'a> {
     pub(super) attributes: &'a [String],
 }
 
-/// The attributes that can be set, the largest value of those that are numbers, and what a queue has that wasn't told.
-const ATTRIBUTES: [(&str, Option<u64>, Option<&str>); 10] = [
-    (VISIBILITY, Some(43_200), Some("30")),
-    (WAIT, Some(20), Some("0")),
-    (DELAY, Some(900), Some("0")),
-    ("MessageRetentionPeriod", Some(1_209_600), Some("345600")),
-    ("MaximumMessageSize", Some(1_048_576), Some("1048576")),
+/// An attribute that can be set, its range if it is a number, and what a queue has that wasn't told.
+type Attribute = (&'static str, Option<RangeInclusive<u64>>, Option<&'static str>);
+
+const ATTRIBUTES: [Attribute; 10] = [
+    (VISIBILITY, Some(0..=43_200), Some("30")),
+    (WAIT, Some(0..=20), Some("0")),
+    (DELAY, Some(0..=MOST_DELAY), Some("0")),
+    ("MessageRetentionPeriod", Some(60..=1_209_600), Some("345600")),
+    (SIZE, Some(1_024..=1_048_576), Some("1048576")),
     ("SqsManagedSseEnabled", None, Some("true")),
     ("KmsMasterKeyId", None, None),
-    ("KmsDataKeyReusePeriodSeconds", Some(86_400), None),
+    ("KmsDataKeyReusePeriodSeconds", Some(60..=86_400), None),
     ("Policy", None, None),
     // Said and not done: nothing here moves messages to another queue.
     ("RedrivePolicy", None, None),
@@ -57,6 +60,10 @@ const ATTRIBUTES: [(&str, Option<u64>, Option<&str>); 10] = [
 const VISIBILITY: &str = "VisibilityTimeout";
 const WAIT: &str = "ReceiveMessageWaitTimeSeconds";
 const DELAY: &str = "DelaySeconds";
+const SIZE: &str = "MaximumMessageSize";
+
+/// How long nobody may receive a message at first, in seconds.
+pub(super) const MOST_DELAY: u64 = 900;
 
 impl Queue {
     pub(super) fn new(attributes: BTreeMap<String, String>) -> Result<Self, Refusal> {
@@ -139,6 +146,11 @@ impl Queue {
         Ok(is_last.then_some(number))
     }
 
+    /// The largest message, in bytes.
+    pub(super) fn most_bytes(&self) -> usize {
+        self.attribute(SIZE).and_then(|bytes| bytes.parse().ok()).unwrap_or(super::MOST_BYTES)
+    }
+
     pub(super) fn visibility(&self) -> Duration {
         self.seconds(VISIBILITY)
     }
@@ -214,10 +226,10 @@ impl Kept {
 }
 
 fn check(name: &str, value: &str) -> Result<(), Refusal> {
-    let Some((_, most, _)) = ATTRIBUTES.iter().find(|(known, ..)| *known == name) else {
+    let Some((_, range, _)) = ATTRIBUTES.iter().find(|(known, ..)| *known == name) else {
         return Err(Refusal::new("InvalidAttributeName", format!("Unknown Attribute {name}.")));
     };
-    let fits = most.is_none_or(|most| value.parse::<u64>().is_ok_and(|value| value <= most));
+    let fits = range.as_ref().is_none_or(|range| value.parse().is_ok_and(|value| range.contains(&value)));
     if fits {
         return Ok(());
     }

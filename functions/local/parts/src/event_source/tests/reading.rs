@@ -125,6 +125,64 @@ async fn an_iterator_at_the_latest_record_that_expires_leaves_nothing_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_latest_position_is_that_of_the_first_list_however_late_the_first_iterator_is() {
+    let world = World::default();
+    now();
+    world.stream.put(&["old"]);
+    world.stream.close(SHARD);
+    world.stream.add_shard(CHILD, &[SHARD]);
+    world.stream.put_on(CHILD, &["old"]);
+    world.stream.add_shard(OTHER, &[]);
+    world.stream.put_on(OTHER, &["old"]);
+    sleep(Duration::from_secs(10)).await;
+    // Both shards that can be begun with.
+    for _ in 0..6 {
+        world.stream.refuse(ReadError::Failed("throttled".into()));
+    }
+    let running = world.start(mapping(&json!({ "StartingPosition": "LATEST" })));
+    sleep(Duration::from_millis(1)).await;
+    world.stream.put_on(CHILD, &["b"]);
+    world.stream.put_on(OTHER, &["b"]);
+    running.settled(2).await;
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(world.function.batches(), ["2", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poller_that_goes_on_leaves_out_nothing_of_shards_without_a_record_so_far() {
+    let world = World::default();
+    now();
+    world.stream.put(&["old"]);
+    sleep(Duration::from_secs(10)).await;
+    let latest = || mapping(&json!({ "StartingPosition": "LATEST" }));
+    let first = world.start(latest());
+    sleep(Duration::from_secs(1)).await;
+    let checkpoints = first.checkpoints();
+    first.stop().await;
+    world.stream.put(&["b"]);
+    world.stream.add_shard(CHILD, &[]);
+    world.stream.put_on(CHILD, &["a"]);
+    let second = world.start_with(latest(), |options| options.checkpoints(checkpoints));
+    second.settled(2).await;
+    let mut batches = world.function.batches();
+    batches.sort();
+    assert_eq!(batches, ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_pages_of_records_before_the_time_are_left_out() {
+    let world = World::default();
+    now();
+    world.stream.put_many(2_500, 10);
+    sleep(Duration::from_secs(2)).await;
+    world.stream.put(&["a"]);
+    let more = json!({ "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": EPOCH + 2 });
+    let running = world.start(mapping(&more));
+    running.settled(1).await;
+    assert_eq!((world.function.batches(), running.counts().read), (vec!["2501".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_that_is_away_for_a_while_loses_nothing() {
     let world = World::default();
     world.stream.down(true);
@@ -217,5 +275,38 @@ async fn a_shard_that_is_gone_does_not_hold_up_its_child() {
     running.settled(1).await;
     world.stream.remove_shard(SHARD);
     running.settled(2).await;
+    sleep(Duration::from_secs(10)).await;
+    let counts = running.counts();
+    assert_eq!((counts.handed_over, counts.losses, counts.read_errors, counts.shards), (2, 1, 0, 1));
+    assert!(world.notices().contains(&format!("{SHARD}: records are gone before they were read: no such shard")));
+    world.stream.put(&["a", "c"]);
+    running.settled(3).await;
+    assert_eq!(running.counts().shards, 2, "a stream that was made anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_waits_for_its_parents_records_though_the_parent_is_not_listed_any_more() {
+    let world = World::default();
+    world.function.takes(Duration::from_secs(20));
+    world.stream.put(&["a"]);
+    let running = world.start(mapping(&json!({})));
+    sleep(Duration::from_secs(1)).await;
+    world.stream.add_shard(CHILD, &[SHARD]);
+    world.stream.put_on(CHILD, &["b"]);
+    world.stream.remove_shard(SHARD);
+    sleep(Duration::from_secs(15)).await;
+    assert_eq!((running.counts().read, world.stream.places().len()), (1, 1));
+    running.settled(2).await;
     assert_eq!(running.counts().handed_over, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_seems_gone_but_is_listed_is_read_again() {
+    let world = World::default();
+    world.stream.put(&["a"]);
+    world.stream.fail(ReadError::Gone("no such stream".into()));
+    let running = world.start(mapping(&json!({})));
+    running.settled(1).await;
+    let counts = running.counts();
+    assert_eq!((counts.handed_over, counts.losses, counts.read_errors), (1, 0, 1));
 }

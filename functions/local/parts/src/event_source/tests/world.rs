@@ -145,6 +145,7 @@ struct Held {
     /// Iterators of before are expired.
     generation: usize,
     failures: VecDeque<ReadError>,
+    refusals: VecDeque<ReadError>,
     places: Vec<Place>,
     down: bool,
     reads: usize,
@@ -202,6 +203,11 @@ impl Stream {
         self.0.lock().unwrap().failures.push_back(error);
     }
 
+    /// The next iterator isn't given.
+    pub(super) fn refuse(&self, error: ReadError) {
+        self.0.lock().unwrap().refusals.push_back(error);
+    }
+
     pub(super) fn down(&self, down: bool) {
         self.0.lock().unwrap().down = down;
     }
@@ -239,7 +245,11 @@ impl Source for Stream {
         let mut shards = self.0.lock().unwrap();
         shards.up()?;
         shards.places.push(from.clone());
-        let records = &shards.shards[shard].records;
+        if let Some(error) = shards.refusals.pop_front() {
+            return Err(error);
+        }
+        let Some(found) = shards.shards.get(shard) else { return Err(ReadError::Gone("no such shard".to_owned())) };
+        let records = &found.records;
         let place = match from {
             Place::TrimHorizon | Place::Time(_) => 0,
             Place::Latest => records.len(),
@@ -264,7 +274,7 @@ impl Source for Stream {
             return Err(ReadError::Expired("iterator".to_owned()));
         }
         let place: usize = place.parse().unwrap();
-        let Some(found) = shards.shards.get(shard) else { return Err(ReadError::Failed("no such shard".to_owned())) };
+        let Some(found) = shards.shards.get(shard) else { return Err(ReadError::Gone("no such shard".to_owned())) };
         let records: Vec<_> = found.records.iter().skip(place).take(1000).cloned().collect();
         let end = place + records.len();
         let over = found.closed && end == found.records.len();
