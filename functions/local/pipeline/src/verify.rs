@@ -121,8 +121,8 @@ pub async fn verify(
     let known = Known { feed: feed.map(Feed::name), models, tricks: *tricks, filter };
     let plan = Plan::new(vector, &run(), seen.clock.started, known);
     let work = async |stopping: Stopping| {
-        let mut run = Run::begin(deployment, feed, &plan, options, seen, stopping.clone()).await?;
-        run.go().await;
+        let mut run = Box::pin(Run::begin(deployment, feed, &plan, options, seen, stopping.clone())).await?;
+        Box::pin(run.go()).await;
         let interrupted = stopping.is_so();
         run.end().await;
         Ok::<_, VerifyError>((run.seen, interrupted))

@@ -543,7 +543,7 @@ struct Slow {
 }
 
 impl Feed for Slow {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "lseg"
     }
 

@@ -185,7 +185,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A report with something of everything.
-    pub(super) fn report() -> Report {
+    pub(in super::super) fn report() -> Report {
         let row = |name: &str, outcome, times| RowReport {
             name: name.into(),
             about: format!("What {name} shows"),
