@@ -16,6 +16,7 @@ mod plan;
 mod queues;
 mod report;
 mod seen;
+mod stopping;
 mod stream;
 mod table;
 mod vector;
@@ -28,9 +29,11 @@ pub use report::{Count, Counts, Look, Outcome, Report, RowReport, Stage, Times, 
 pub use vector::{DEFAULT, Expect, Put, Row, Story, Trick, Vector};
 
 use crate::Deployment;
+use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use exchange::Subscriber;
 use futures_util::future::join3;
 use judge::Went;
+use news::feeds::Filter;
 use plan::{Known, Plan, Planned, Work};
 use queues::{Patience, Sqs, Watch};
 use seen::{GivenUp, Quarantined, Seen, SetAside, Stored};
@@ -38,9 +41,10 @@ use std::{
     future::{Future, pending},
     time::Duration,
 };
+use stopping::Stopping;
 use stream::Stream;
 use table::Table;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
 /// How a run is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub struct Options {
     /// Whether the models do what the vector asks of them: refuse [`Vector::refused_texts`], and answer for
     /// [`Vector::languages_without_sentiments`] with labels that are none.
     pub tricks: bool,
+    /// What the pipeline lets in of what its feed sends; all, unless said otherwise. Without a feed it isn't asked.
+    pub filter: Filter,
     /// Whether to subscribe to the exchange; otherwise that stage is left out.
     pub exchange: bool,
     /// How long each stage is waited for: first table and quarantine, then the exchange.
@@ -64,14 +70,14 @@ impl Options {
     /// For a pipeline on this machine: 30 seconds a stage, two seconds for more to come.
     pub fn local(models: Models) -> Self {
         let (limit, settle, poll) = (Duration::from_secs(30), Duration::from_secs(2), Duration::from_millis(50));
-        Self { models, tricks: false, exchange: true, limit, settle, poll }
+        Self { models, tricks: false, filter: Filter::default(), exchange: true, limit, settle, poll }
     }
 
     /// For a pipeline on AWS: 120 seconds a stage, as a serverless endpoint may have to start; ten seconds for more to
     /// come.
     pub fn aws(models: Models) -> Self {
         let (limit, settle, poll) = (Duration::from_mins(2), Duration::from_secs(10), Duration::from_millis(500));
-        Self { models, tricks: false, exchange: true, limit, settle, poll }
+        Self { models, tricks: false, filter: Filter::default(), exchange: true, limit, settle, poll }
     }
 }
 
@@ -97,7 +103,8 @@ pub enum VerifyError {
 /// Puts a vector into a pipeline, and says what came of it. Where the pipeline has a `feed` that can be told what to send,
 /// stories go that way; otherwise items are put on the stream.
 ///
-/// When `stop` ends, the run does too, and says so. However it ends, what it left is removed.
+/// When `stop` ends, the run does too, after the request that is under way and one last look, and says so. However it
+/// ends, what it left is removed.
 ///
 /// # Errors
 ///
@@ -110,16 +117,19 @@ pub async fn verify(
     stop: impl Future<Output = ()>,
 ) -> Result<Report, VerifyError> {
     let seen = Seen::new();
-    let known = Known { feed: feed.map(Feed::name), models: &options.models, tricks: options.tricks };
+    let Options { models, tricks, filter, .. } = options;
+    let known = Known { feed: feed.map(Feed::name), models, tricks: *tricks, filter };
     let plan = Plan::new(vector, &run(), seen.clock.started, known);
-    let mut run = Box::pin(Run::begin(deployment, feed, &plan, options, seen)).await?;
-    let interrupted = tokio::select! {
-        () = Box::pin(run.go()) => false,
-        () = stop => true,
+    let work = async |stopping: Stopping| {
+        let mut run = Box::pin(Run::begin(deployment, feed, &plan, options, seen, stopping.clone())).await?;
+        Box::pin(run.go()).await;
+        let interrupted = stopping.is_so();
+        run.end().await;
+        Ok::<_, VerifyError>((run.seen, interrupted))
     };
+    let (seen, interrupted) = Box::pin(stopping::until(stop, work)).await?;
     let went = Went { exchange: options.exchange, limit: options.limit, interrupted };
-    Box::pin(run.end()).await;
-    Ok(judge::judge(&plan, &run.seen, went))
+    Ok(judge::judge(&plan, &seen, went))
 }
 
 /// Never: for [`verify`], where nothing can stop a run.
@@ -130,6 +140,19 @@ pub fn never() -> impl Future<Output = ()> {
 /// A word that no other run has.
 fn run() -> String {
     (0..8).map(|_| char::from(fastrand::u8(b'a'..=b'z'))).collect()
+}
+
+/// How long a request may take, with all its attempts: nobody waits longer for the end of a run that is stopped.
+const REQUEST: Duration = Duration::from_secs(20);
+
+/// How long an attempt at one may take.
+const ATTEMPT: Duration = Duration::from_secs(8);
+
+/// The same AWS, for requests that don't take for ever.
+fn bounded(config: &SdkConfig) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().operation_timeout(REQUEST).operation_attempt_timeout(ATTEMPT);
+    let timeouts = timeouts.connect_timeout(ATTEMPT / 2).build();
+    config.to_builder().timeout_config(timeouts).build()
 }
 
 /// A run that goes on.
@@ -143,6 +166,7 @@ struct Run<'a> {
     quarantine: Watch<Sqs>,
     failures: [Watch<Sqs>; 2],
     seen: Seen,
+    stopping: Stopping,
 }
 
 impl<'a> Run<'a> {
@@ -153,13 +177,15 @@ impl<'a> Run<'a> {
         plan: &'a Plan<'a>,
         options: &'a Options,
         seen: Seen,
+        stopping: Stopping,
     ) -> Result<Self, VerifyError> {
-        let Deployment { config, outputs, .. } = deployment;
+        let outputs = &deployment.outputs;
+        let config = &bounded(&deployment.config);
         let mut subscriber = None;
         if options.exchange {
             subscriber = Some(Subscriber::connect(deployment, &plan.mark, seen.clock.began).await?);
         }
-        let watch = |url: &str, name| Watch::new(Sqs::new(config, url), name);
+        let watch = |url: &str, name| Watch::new(Sqs::new(config, url), name, stopping.clone());
         let mut run = Self {
             plan,
             options,
@@ -173,10 +199,11 @@ impl<'a> Run<'a> {
                 watch(&outputs.publish_failures_url, "the queue of publish's failures"),
             ],
             seen,
+            stopping: stopping.clone(),
         };
         let why = |why| VerifyError::Table { table: outputs.table.clone(), why };
         run.look_at_table().await.map_err(why)?;
-        if let Err(why) = run.look_at_queues(Patience::None).await {
+        if let Some(why) = run.look_at_queues(Patience::None).await.into_iter().next() {
             run.end().await;
             return Err(VerifyError::Queue(why));
         }
@@ -188,16 +215,20 @@ impl<'a> Run<'a> {
         self.wait(Self::is_decided).await;
         self.wait(Self::is_published).await;
         let settled = Instant::now() + self.options.settle;
-        while Instant::now() < settled {
+        while Instant::now() < settled && !self.stopping.is_so() {
             self.look(Patience::None).await;
-            sleep_until(settled.min(Instant::now() + self.options.poll)).await;
+            self.stopping.sleep_until(settled.min(Instant::now() + self.options.poll)).await;
         }
-        self.look(Patience::Second).await;
+        // What has come until now counts, also in a run that is stopped.
+        self.look(if self.stopping.is_so() { Patience::None } else { Patience::Second }).await;
     }
 
     async fn put_in(&mut self) {
         for (place, planned) in self.plan.tried() {
             for _ in 0..planned.row.times {
+                if self.stopping.is_so() {
+                    return;
+                }
                 self.put(place, planned).await;
             }
         }
@@ -205,6 +236,8 @@ impl<'a> Run<'a> {
 
     async fn put(&mut self, place: usize, planned: &Planned<'_>) {
         let at = self.seen.now();
+        // Before it is sent: whatever the answer, it may be in.
+        self.seen.put.entry(place).or_insert_with(|| seen::Put { at, ..seen::Put::default() });
         let sent = match (&planned.work, self.feed) {
             (Work::Skip(_), _) => return,
             (Work::Item { item, .. }, Some(feed)) => feed.send(feed::story(item)).await.map(|()| None),
@@ -212,7 +245,7 @@ impl<'a> Run<'a> {
             (Work::Record { key, data }, _) => self.stream.put(key, data.clone()).await.map(Some),
         };
         let now = self.seen.now();
-        let put = self.seen.put.entry(place).or_insert_with(|| seen::Put { at, ..seen::Put::default() });
+        let Some(put) = self.seen.put.get_mut(&place) else { return };
         match sent {
             Ok(accepted) => {
                 put.times += 1;
@@ -225,15 +258,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Looks until something is so, or as long as a stage may take.
+    /// Looks until something is so, as long as a stage may take, or until the run is to end.
     async fn wait(&mut self, is_so: impl Fn(&Self) -> bool) {
         let end = Instant::now() + self.options.limit;
-        loop {
+        while !self.stopping.is_so() {
             self.look(Patience::None).await;
             if is_so(self) || Instant::now() >= end {
                 return;
             }
-            sleep(self.options.poll).await;
+            self.stopping.sleep_until(Instant::now() + self.options.poll).await;
         }
     }
 
@@ -251,15 +284,7 @@ impl<'a> Run<'a> {
     }
 
     fn times_set_aside(&self, planned: &Planned<'_>) -> usize {
-        match &planned.work {
-            Work::Skip(_) => 0,
-            Work::Item { item, .. } => self.set_aside(|message| message.id.as_ref() == Some(&item.id)),
-            Work::Record { key, .. } => self.set_aside(|message| message.position.partition_key.as_ref() == Some(key)),
-        }
-    }
-
-    fn set_aside(&self, is: impl Fn(&SetAside) -> bool) -> usize {
-        self.seen.quarantined.iter().filter(|message| is(&message.set_aside)).count()
+        self.seen.quarantined.iter().filter(|message| self.plan.is_about(planned, &message.set_aside)).count()
     }
 
     /// Everything that is in the table and has to be has come out of the exchange.
@@ -277,9 +302,10 @@ impl<'a> Run<'a> {
 
     /// Looks at everything. What can't be looked at now may be the next time; who waits finds out.
     async fn look(&mut self, patience: Patience) {
-        let failed = [self.look_at_queues(patience).await.err(), self.look_at_table().await.err()];
+        let mut failed = self.look_at_queues(patience).await;
+        failed.extend(self.look_at_table().await.err());
         self.look_at_exchange();
-        for why in failed.into_iter().flatten() {
+        for why in failed {
             self.note(why);
         }
     }
@@ -307,21 +333,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn look_at_queues(&mut self, patience: Patience) -> Result<(), String> {
+    /// Gives what could not be looked at; what was seen before that counts.
+    async fn look_at_queues(&mut self, patience: Patience) -> Vec<String> {
         let (mark, started) = (self.plan.mark.as_str(), self.seen.clock.started);
         let [of_enrich, of_publish] = &mut self.failures;
-        let (set_aside, enrich, publish) = join3(
-            self.quarantine.look(patience, |body| SetAside::of_run(body, mark)),
-            of_enrich.look(patience, |body| GivenUp::during(body, started)),
-            of_publish.look(patience, |body| GivenUp::during(body, started)),
+        let mut set_aside = Vec::new();
+        let [mut by_enrich, mut by_publish] = [Vec::new(), Vec::new()];
+        let (quarantine, enrich, publish) = join3(
+            self.quarantine.look(patience, |body| SetAside::of_run(body, mark), &mut set_aside),
+            of_enrich.look(patience, |body| GivenUp::during(body, started), &mut by_enrich),
+            of_publish.look(patience, |body| GivenUp::during(body, started), &mut by_publish),
         )
         .await;
         let at = self.seen.now();
-        let set_aside = set_aside?.into_iter().map(|set_aside| Quarantined { at, set_aside });
-        self.seen.quarantined.extend(set_aside);
-        self.seen.given_up.extend(enrich?);
-        self.seen.given_up.extend(publish?);
-        Ok(())
+        self.seen.quarantined.extend(set_aside.into_iter().map(|set_aside| Quarantined { at, set_aside }));
+        self.seen.given_up.extend(by_enrich.into_iter().chain(by_publish));
+        [quarantine, enrich, publish].into_iter().filter_map(Result::err).collect()
     }
 
     /// Removes what the run left.

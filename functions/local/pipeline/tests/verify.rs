@@ -13,17 +13,20 @@ use local::{
 };
 use local_pipeline::{
     Deployment, Outputs,
-    verify::{Model, Models, Options, Outcome, Report, Vector, VerifyError, never, verify},
+    verify::{Feed, Model, Models, Options, Outcome, Report, Vector, VerifyError, never, verify},
 };
 use news::{EnrichedItem, Judgement, Label, NewsItem, Reason, Sentiment, Status, routing, table};
 use serde_json::json;
 use std::{
     collections::{HashMap, HashSet},
     future::Future,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 
 const STREAM: &str = "news";
 const TABLE: &str = "articles";
@@ -37,6 +40,7 @@ enum Fault {
     PublishesTwice,
     PublishesOutOfOrder,
     PublishesUnderAnotherKey,
+    PublishesUnderAnothersMark,
     PublishesAnotherBody,
     PublishesAStranger,
     JudgesWrongly,
@@ -44,6 +48,7 @@ enum Fault {
     NamesAnotherModel,
     CutsTheHeadline,
     DropsPoison,
+    IsBlockedByPoison,
     NamesAnotherReason,
     SetsAsideWhatIsFine,
     StoresWhatIsTooLarge,
@@ -56,6 +61,8 @@ struct Desk {
     deployment: Deployment,
     models: Models,
     channel: Channel,
+    /// How many records the functions are done with.
+    handled: AtomicUsize,
     _connection: Connection,
 }
 
@@ -87,7 +94,8 @@ impl Desk {
         let models = ["en", "de", "sv"]
             .into_iter()
             .fold(Models::default(), |models, language| models.with([language], model.clone()));
-        Arc::new(Self { aws, deployment, models, channel, _connection: connection })
+        let handled = AtomicUsize::new(0);
+        Arc::new(Self { aws, deployment, models, channel, handled, _connection: connection })
     }
 
     fn options(&self) -> Options {
@@ -98,17 +106,40 @@ impl Desk {
 
     /// What comes of the vector where the functions do this.
     async fn verify(self: &Arc<Self>, fault: Fault) -> Report {
+        self.verify_with(fault, &Vector::default(), &self.options(), never()).await
+    }
+
+    /// What comes of these rows alone where the functions do this, when they are done with all of them. Nobody waits for
+    /// what never comes, and nothing else can be late.
+    async fn verify_rows(self: &Arc<Self>, fault: Fault, rows: &[&str]) -> Report {
+        let mut vector = Vector::default();
+        vector.rows.retain(|row| rows.contains(&row.name.as_str()));
+        assert_eq!(vector.rows.len(), rows.len());
+        let done = until(|| self.handled.load(Ordering::SeqCst) == rows.len());
+        self.verify_with(fault, &vector, &self.options(), done).await
+    }
+
+    async fn verify_with(
+        self: &Arc<Self>,
+        fault: Fault,
+        vector: &Vector,
+        options: &Options,
+        stop: impl Future<Output = ()>,
+    ) -> Report {
         let functions = Functions::start(self, fault);
-        // What is dropped has to be waited for; nothing is on this machine, unless it is very busy.
-        let limit = if fault == Fault::None { Duration::from_secs(30) } else { Duration::from_secs(4) };
-        let options = Options { limit, ..self.options() };
-        let report = verify(&self.deployment, None, &Vector::default(), &options, never()).await.unwrap();
+        let report = verify(&self.deployment, None, vector, options, stop).await.unwrap();
         functions.stop();
         report
     }
 
     fn messages(&self, queue: &str) -> usize {
         self.aws.sqs().messages(queue).len()
+    }
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        sleep(Duration::from_millis(10)).await;
     }
 }
 
@@ -129,7 +160,8 @@ struct Functions {
 
 impl Functions {
     fn start(desk: &Arc<Desk>, fault: Fault) -> Self {
-        let work = Work { desk: Arc::clone(desk), fault, stored: HashSet::new(), held: None };
+        let desk = Arc::clone(desk);
+        let work = Work { desk, fault, stored: HashSet::new(), held: None, blocked: HashSet::new() };
         Self { task: tokio::spawn(work.run()) }
     }
 
@@ -144,6 +176,8 @@ struct Work {
     fault: Fault,
     stored: HashSet<String>,
     held: Option<EnrichedItem>,
+    /// Partition keys that nothing comes of any more.
+    blocked: HashSet<String>,
 }
 
 impl Work {
@@ -164,6 +198,7 @@ impl Work {
                 for record in &shard.records[*done..] {
                     self.enrich(record).await;
                     *done += 1;
+                    self.desk.handled.fetch_add(1, Ordering::SeqCst);
                 }
             }
             sleep(Duration::from_millis(30)).await;
@@ -171,8 +206,15 @@ impl Work {
     }
 
     async fn enrich(&mut self, record: &StreamRecord) {
+        if self.blocked.contains(&record.key) {
+            return;
+        }
         let item = match NewsItem::from_record(&record.data) {
             Ok(item) => item,
+            Err(refused) if self.fault == Fault::IsBlockedByPoison => {
+                self.blocked.insert(record.key.clone());
+                return self.set_aside(record, refused.code(), None).await;
+            }
             Err(_) if self.fault == Fault::DropsPoison && record.data.starts_with(b"Profit") => return,
             Err(refused) => return self.set_aside(record, refused.code(), None).await,
         };
@@ -275,7 +317,8 @@ impl Work {
                 self.held = Some(item);
                 return;
             }
-            Fault::PublishesTwice if is("positive") => self.publish(&item).await,
+            // Another take comes behind it, which the run waits for.
+            Fault::PublishesTwice if is("take-1") => self.publish(&item).await,
             Fault::PublishesAStranger if is("positive") => {
                 let mut stranger = item.clone();
                 stranger.item.id.push('?');
@@ -317,6 +360,8 @@ impl Work {
         }
         let key = routing::key(item);
         let key = if wrong(Fault::PublishesUnderAnotherKey) { key.replacen("en.", "EN.", 1) } else { key };
+        let strange = wrong(Fault::PublishesUnderAnothersMark);
+        let key = if strange { key.replacen("newsloom-verify", "another", 1) } else { key };
         let (exchange, body) = (routing::EXCHANGE.into(), serde_json::to_vec(&body).unwrap());
         let options = BasicPublishOptions::default();
         let sent = self.desk.channel.basic_publish(exchange, key.into(), options, &body, properties).await;
@@ -364,10 +409,8 @@ async fn second_run_finds_nothing_of_the_first() {
 #[tokio::test]
 async fn exchange_can_be_left_out() {
     let desk = Desk::new().await;
-    let functions = Functions::start(&desk, Fault::PublishesNothingOfIt);
     let options = Options { exchange: false, ..desk.options() };
-    let report = verify(&desk.deployment, None, &Vector::default(), &options, never()).await.unwrap();
-    functions.stop();
+    let report = desk.verify_with(Fault::PublishesNothingOfIt, &Vector::default(), &options, never()).await;
     assert!(report.passed, "{report:#?}");
     assert_eq!(report.counts.exchange, None);
 }
@@ -379,25 +422,84 @@ macro_rules! faults {
         async fn $name() {
             let desk = Desk::new().await;
             let report = desk.verify(Fault::$fault).await;
-            assert!(!report.passed);
-            let wrong = wrong(&report);
-            for expected in $expected {
-                assert!(wrong.iter().any(|wrong| wrong.contains(expected)), "{expected}: {wrong:#?}");
-            }
-            assert!(wrong.iter().all(|wrong| $expected.iter().any(|expected| wrong.contains(expected))), "{wrong:#?}");
-            assert_eq!(desk.aws.dynamodb().count(TABLE), 0);
-            assert_eq!((desk.messages("quarantine"), desk.messages("enrich-failures")), (0, 0));
+            is_wrong(&desk, &report, &$expected);
         }
     )*};
 }
 
-faults! {
-    dropped_item_is_found: DropsAnItem => [
-        "positive: table: row: expected one, found none after 4 s",
-        "positive: exchange: messages: expected 1, found none after 4 s",
+/// This is wrong and nothing else, and nothing is left.
+fn is_wrong(desk: &Desk, report: &Report, all: &[&str]) {
+    assert!(!report.passed);
+    let wrong = wrong(report);
+    for expected in all {
+        assert!(wrong.iter().any(|wrong| wrong.contains(expected)), "{expected}: {wrong:#?}");
+    }
+    assert!(wrong.iter().all(|wrong| all.iter().any(|expected| wrong.contains(expected))), "{wrong:#?}");
+    assert_eq!(desk.aws.dynamodb().count(TABLE), 0);
+    assert_eq!((desk.messages("quarantine"), desk.messages("enrich-failures")), (0, 0));
+}
+
+/// The same for faults that leave something out: of these rows alone, as all the others would be waited for too.
+macro_rules! losses {
+    ($($name:ident: $fault:ident of $rows:expr => $expected:expr;)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            let desk = Desk::new().await;
+            let report = desk.verify_rows(Fault::$fault, &$rows).await;
+            is_wrong(&desk, &report, &$expected);
+        }
+    )*};
+}
+
+losses! {
+    dropped_item_is_found: DropsAnItem of ["positive"] => [
+        "positive: table: row: expected one, found none after 30 s when it was stopped",
+        "positive: exchange: messages: expected 1, found none after 30 s when it was stopped",
     ];
-    unpublished_item_is_found: PublishesNothingOfIt => ["positive: exchange: messages: expected 1, found none after 4 s"];
-    repeated_message_is_found: PublishesTwice => ["positive: exchange: messages: expected 1, found 2"];
+    unpublished_item_is_found: PublishesNothingOfIt of ["positive"] => [
+        "positive: exchange: messages: expected 1, found none after 30 s when it was stopped",
+    ];
+    lost_poison_is_found: DropsPoison of ["no-json"] => [
+        "no-json: quarantine: messages: expected 1, found none after 30 s when it was stopped",
+    ];
+    blocked_key_is_found: IsBlockedByPoison of ["no-json", "last"] => [
+        "last: table: row: expected one, found none after 30 s when it was stopped",
+        "last: exchange: messages: expected 1, found none after 30 s when it was stopped",
+    ];
+}
+
+#[tokio::test]
+async fn what_never_comes_is_waited_for_as_long_as_is_said_and_no_longer() {
+    let desk = Desk::new().await;
+    let mut vector = Vector::default();
+    vector.rows.retain(|row| row.name == "positive");
+    let options = Options { limit: Duration::from_secs(1), ..desk.options() };
+    let report = desk.verify_with(Fault::DropsAnItem, &vector, &options, never()).await;
+    let expected =
+        ["table: row: expected one, found none after 1 s", "exchange: messages: expected 1, found none after 1 s"];
+    is_wrong(&desk, &report, &expected);
+    assert!(!report.interrupted && report.seconds >= 1.0, "{report:?}");
+}
+
+#[tokio::test]
+async fn message_that_comes_by_way_of_the_unrouted_is_counted_as_one() {
+    let desk = Desk::new().await;
+    let report = desk.verify(Fault::PublishesUnderAnothersMark).await;
+    is_wrong(&desk, &report, &["positive: exchange: routing key: expected \"en.positive.newsloom-verify-"]);
+    assert_eq!(report.counts.unrouted, 1);
+}
+
+#[tokio::test]
+async fn run_that_tries_nothing_does_not_pass() {
+    let desk = Desk::new().await;
+    let mut vector = Vector::default();
+    vector.rows.retain(|row| row.name == "fragments");
+    let report = desk.verify_with(Fault::None, &vector, &desk.options(), never()).await;
+    is_wrong(&desk, &report, &["nothing was tried: every row was skipped"]);
+}
+
+faults! {
+    repeated_message_is_found: PublishesTwice => ["take-1: exchange: messages: expected 1, found 2"];
     wrong_order_is_found: PublishesOutOfOrder => ["take-2: exchange: order: expected after take-1, found before take-1"];
     wrong_key_is_found: PublishesUnderAnotherKey => ["positive: exchange: routing key: expected \"en.positive."];
     wrong_body_is_found: PublishesAnotherBody => ["positive: exchange: body, body: expected \"Example plc raised"];
@@ -410,7 +512,6 @@ faults! {
     wrong_scores_are_found: SumsUpWrongly => ["positive: table: sentiment.scores: expected a sum of 1"];
     wrong_model_is_found: NamesAnotherModel => ["positive: table: sentiment.model: expected \"lexicon\", found \"another\""];
     changed_item_is_found: CutsTheHeadline => ["long-headline: table: headline: expected \"Sample Corp"];
-    lost_poison_is_found: DropsPoison => ["no-json: quarantine: messages: expected 1, found none after 4 s"];
     wrong_reason_is_found: NamesAnotherReason => ["aggregated: quarantine: reason: expected aggregated, found odd: why"];
     healthy_item_in_the_quarantine_is_found: SetsAsideWhatIsFine => [
         "positive: quarantine: messages: expected none, found unknown_label: why",
@@ -432,6 +533,40 @@ async fn stopped_run_says_so_and_cleans_up() {
     functions.stop();
     assert!(report.interrupted && !report.passed);
     assert!(report.notes.iter().any(|note| note.contains("never seen")), "{:?}", report.notes);
+}
+
+/// A feed that says when it is asked, and takes its time.
+#[derive(Default)]
+struct Slow {
+    asked: Notify,
+    sent: AtomicBool,
+}
+
+impl Feed for Slow {
+    fn name(&self) -> &'static str {
+        "lseg"
+    }
+
+    fn send(&self, _: simulator::Story) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            assert!(!self.sent.load(Ordering::SeqCst), "it was stopped");
+            self.asked.notify_one();
+            sleep(Duration::from_millis(200)).await;
+            self.sent.store(true, Ordering::SeqCst);
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn request_that_is_under_way_when_a_run_is_stopped_is_finished_and_known() {
+    let (desk, feed) = (Desk::new().await, Slow::default());
+    let stop = feed.asked.notified();
+    let report = verify(&desk.deployment, Some(&feed), &Vector::default(), &desk.options(), stop).await.unwrap();
+    assert!(feed.sent.load(Ordering::SeqCst) && report.interrupted);
+    assert_eq!(report.counts.put, 1);
+    let note = "1 rows were put in and never seen";
+    assert!(report.notes.iter().any(|said| said.starts_with(note)), "{:?}", report.notes);
 }
 
 async fn refused(deployment: &Deployment, desk: &Desk) -> String {

@@ -81,12 +81,13 @@ mod tests {
         plan::{Known, Plan, Work, tests::models},
     };
     use jiff::Timestamp;
+    use news::feeds::Filter;
 
     #[test]
     fn ingester_makes_of_each_story_the_item_that_is_expected() {
         let vector = Vector::default();
         let models = models();
-        let known = Known { feed: Some("lseg"), models: &models, tricks: true };
+        let known = Known { feed: Some("lseg"), models: &models, tricks: true, filter: &Filter::default() };
         let now: Timestamp = "2026-01-02T03:04:05.678912Z".parse().unwrap();
         for planned in Plan::new(&vector, "run", now, known).rows {
             let Work::Item { item, .. } = planned.work else { continue };
@@ -100,7 +101,7 @@ mod tests {
     fn story_of_many_fragments_has_many() {
         let vector = Vector::default();
         let models = models();
-        let known = Known { feed: Some("lseg"), models: &models, tricks: true };
+        let known = Known { feed: Some("lseg"), models: &models, tricks: true, filter: &Filter::default() };
         let plan = Plan::new(&vector, "run", Timestamp::UNIX_EPOCH, known);
         let planned = plan.rows.iter().find(|planned| planned.row.name == "fragments").unwrap();
         let Work::Item { item, .. } = &planned.work else { panic!("{planned:?}") };

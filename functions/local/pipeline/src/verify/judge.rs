@@ -4,7 +4,7 @@ use super::{
     models::Model,
     plan::{Plan, Planned, Work},
     report::{Count, Counts, Outcome, Report, RowReport, Stage, Times, Wrong},
-    seen::{Delivered, Put, Seen},
+    seen::{Delivered, Put, Quarantined, Seen},
     vector::Expect,
 };
 use news::{EnrichedItem, Judgement, Label, NewsItem, Sentiment, routing};
@@ -36,6 +36,7 @@ pub(super) fn judge(plan: &Plan<'_>, seen: &Seen, went: Went) -> Report {
     let mut mistakes = case.mistakes();
     let rows = plan.rows.iter().enumerate().map(|(place, planned)| {
         let wrong = mistakes.remove(&place).unwrap_or_default();
+        let times = times(plan, place, planned, seen);
         let skipped = if let Work::Skip(why) = &planned.work { Some(why.clone()) } else { None };
         let outcome = match (&skipped, wrong.is_empty()) {
             (Some(_), _) => Outcome::Skipped,
@@ -43,10 +44,11 @@ pub(super) fn judge(plan: &Plan<'_>, seen: &Seen, went: Went) -> Report {
             (None, false) => Outcome::Failed,
         };
         let (name, about) = (planned.row.name.clone(), planned.row.about.clone());
-        RowReport { name, about, outcome, times: times(place, planned, seen), wrong, skipped }
+        RowReport { name, about, outcome, times, wrong, skipped }
     });
     let rows: Vec<_> = rows.collect();
-    let wrong = strangers(plan, seen);
+    let mut wrong = strangers(plan, seen);
+    wrong.extend(plan.shows_nothing().map(str::to_owned));
     let failed = rows.iter().any(|row| row.outcome == Outcome::Failed);
     Report {
         run: plan.mark.clone(),
@@ -162,7 +164,8 @@ impl Case<'_> {
     }
 
     fn quarantine(&mut self, place: usize, planned: &Planned<'_>) {
-        let messages: Vec<_> = set_aside(self.seen, planned).map(|message| message.set_aside.clone()).collect();
+        let plan = self.plan;
+        let messages: Vec<_> = set_aside(plan, self.seen, planned).map(|message| message.set_aside.clone()).collect();
         let Expect::Quarantined(code) = &planned.row.expect else {
             for message in messages {
                 let found = format!("{}: {}", message.reason.code, message.reason.text);
@@ -222,7 +225,7 @@ fn strangers(plan: &Plan<'_>, seen: &Seen) -> Vec<String> {
         format!("exchange: a message of no row: {} on {exchange:?} with {routing_key:?}", shown(message_id))
     });
     let records = seen.quarantined.iter().filter(|message| {
-        !plan.rows.iter().any(|planned| set_aside(seen, planned).any(|known| std::ptr::eq(known, *message)))
+        !plan.rows.iter().any(|planned| set_aside(plan, seen, planned).any(|known| std::ptr::eq(known, *message)))
     });
     let records = records.map(|message| {
         let why = &message.set_aside.reason;
@@ -243,21 +246,21 @@ fn counts(plan: &Plan<'_>, seen: &Seen, went: Went) -> Counts {
         put: seen.put.values().map(|put| put.times).sum(),
         table: Count { expected: published, found: seen.stored.len() },
         exchange: went.exchange.then_some(Count { expected: published, found: seen.delivered.len() }),
-        unrouted: seen.delivered.iter().filter(|delivered| is_unrouted(delivered)).count(),
+        unrouted: seen.delivered.iter().filter(|delivered| is_unrouted(delivered, &plan.mark)).count(),
         quarantine: Count { expected, found: seen.quarantined.len() },
         reasons,
         given_up: seen.given_up.len(),
     }
 }
 
-fn times(place: usize, planned: &Planned<'_>, seen: &Seen) -> Times {
+fn times(plan: &Plan<'_>, place: usize, planned: &Planned<'_>, seen: &Seen) -> Times {
     let Some(Put { at, accepted, .. }) = seen.put.get(&place) else { return Times::default() };
     // A time before it was put in is by a clock that differs, or has whole seconds only: no time is better than that.
     let since = |time: Duration| time.checked_sub(*at).map(|time| time.as_secs_f64() * 1000.0);
     let stored = planned.id().and_then(|id| seen.stored.get(id));
     let row = stored.and_then(|stored| stored.item.as_ref().ok());
     let arrived = row.and_then(|row| row.arrived).map(|arrived| seen.clock.since(arrived));
-    let set_aside = set_aside(seen, planned).next().map(|message| message.at);
+    let set_aside = set_aside(plan, seen, planned).next().map(|message| message.at);
     let delivered = planned.id().and_then(|id| deliveries(seen, id).next());
     Times {
         stream: accepted.or(arrived).and_then(since),
@@ -274,16 +277,18 @@ fn deliveries<'a>(seen: &'a Seen, id: &str) -> impl Iterator<Item = (usize, &'a 
 }
 
 /// The messages about a row in the quarantine.
-fn set_aside<'a>(seen: &'a Seen, planned: &'a Planned<'_>) -> impl Iterator<Item = &'a super::seen::Quarantined> {
-    seen.quarantined.iter().filter(move |message| match &planned.work {
-        Work::Skip(_) => false,
-        Work::Item { item, .. } => message.set_aside.id.as_ref() == Some(&item.id),
-        Work::Record { key, .. } => message.set_aside.position.partition_key.as_ref() == Some(key),
-    })
+fn set_aside<'a>(
+    plan: &'a Plan<'_>,
+    seen: &'a Seen,
+    planned: &'a Planned<'_>,
+) -> impl Iterator<Item = &'a Quarantined> {
+    seen.quarantined.iter().filter(move |message| plan.is_about(planned, &message.set_aside))
 }
 
-fn is_unrouted(delivered: &Delivered) -> bool {
-    delivered.exchange.ends_with(routing::UNROUTED_SUFFIX)
+/// Whether it came by way of the exchange for what nobody subscribed to. RabbitMQ leaves a message the name of the
+/// exchange that it was published to, so that it is known by its key: the run subscribed to all that end with its mark.
+fn is_unrouted(delivered: &Delivered, mark: &str) -> bool {
+    delivered.exchange.ends_with(routing::UNROUTED_SUFFIX) || delivered.routing_key.rsplit('.').next() != Some(mark)
 }
 
 /// What differs, what it should be, what it is.
@@ -367,8 +372,7 @@ fn message(item: &NewsItem, expect: &Expect, found: &Delivered) -> Vec<Differenc
     differs("routing key", &key, &found.routing_key);
     differs("type", "news.item.v1", &found.kind);
     differs("content type", "application/json", &found.content_type);
-    if is_unrouted(found) {
-        let exchange = found.exchange.strip_suffix(routing::UNROUTED_SUFFIX).unwrap_or_default();
+    if let Some(exchange) = found.exchange.strip_suffix(routing::UNROUTED_SUFFIX) {
         differs("exchange", exchange, &found.exchange);
     }
     for (name, expected) in [

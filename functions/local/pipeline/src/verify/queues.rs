@@ -1,5 +1,6 @@
 //! Looking into queues that are for people, and leaving them as they were, but for the run's own messages.
 
+use super::stopping::Stopping;
 use aws_sdk_sqs::{
     Client,
     types::{ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry},
@@ -10,13 +11,21 @@ use std::collections::BTreeMap;
 /// A queue.
 pub(super) trait Queue {
     /// Some messages that nobody has in hand, and hides them; none when there are none within so long.
-    async fn receive(&self, patience: Patience) -> Result<Vec<Message>, String>;
+    async fn receive(&self, patience: Patience) -> Result<Vec<Message>, Failed>;
 
     /// Removes messages for good.
     async fn delete(&self, messages: &[&Message]) -> Result<(), String>;
 
     /// Shows messages again at once.
     async fn release(&self, messages: &[&Message]) -> Result<(), String>;
+}
+
+/// No messages, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failed {
+    pub(super) why: String,
+    /// Whether SQS may have hidden some all the same: it didn't say that it refuses.
+    pub(super) may_hide: bool,
 }
 
 /// How long to wait for a message.
@@ -51,7 +60,10 @@ const MOST_HELD: usize = 2000;
 pub(super) struct Watch<Q> {
     queue: Q,
     name: &'static str,
+    stopping: Stopping,
     held: BTreeMap<String, Held>,
+    /// Whether messages may be hidden that never came.
+    may_hide: bool,
 }
 
 #[derive(Debug)]
@@ -61,19 +73,23 @@ struct Held {
 }
 
 impl<Q: Queue> Watch<Q> {
-    pub(super) fn new(queue: Q, name: &'static str) -> Self {
-        Self { queue, name, held: BTreeMap::new() }
+    pub(super) fn new(queue: Q, name: &'static str, stopping: Stopping) -> Self {
+        Self { queue, name, stopping, held: BTreeMap::new(), may_hide: false }
     }
 
-    /// The bodies of messages that are new since it was last asked, as far as `read` takes them for the run's.
+    /// Adds to `found` what `read` makes of the messages that are new since it was last asked, as far as it takes them
+    /// for the run's. What was found before an error is found.
     pub(super) async fn look<T>(
         &mut self,
         patience: Patience,
         read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Vec<T>, String> {
-        let mut found = Vec::new();
+        found: &mut Vec<T>,
+    ) -> Result<(), String> {
         while self.held.len() < MOST_HELD {
-            let messages = self.queue.receive(patience).await.map_err(|why| self.failed("read", &why))?;
+            let messages = self.queue.receive(patience).await.map_err(|Failed { why, may_hide }| {
+                self.may_hide |= may_hide;
+                self.failed("read", &why)
+            })?;
             if messages.is_empty() {
                 break;
             }
@@ -84,8 +100,11 @@ impl<Q: Queue> Watch<Q> {
                 let before = self.held.insert(message.id.clone(), Held { message, is_ours });
                 found.extend(ours.filter(|_| before.is_none()));
             }
+            if self.stopping.is_so() {
+                break;
+            }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Removes the run's messages, but for those that `keep` says are to stay, and shows the others again. Gives what
@@ -113,6 +132,13 @@ impl<Q: Queue> Watch<Q> {
         if others.len() > kept {
             notes.push(format!("{} messages of others are in {}", others.len() - kept, self.name));
         }
+        if self.may_hide {
+            let minutes = HIDDEN / 60;
+            notes.push(format!(
+                "SQS didn't answer: messages of others in {} may stay hidden for {minutes} minutes",
+                self.name
+            ));
+        }
         if held.len() >= MOST_HELD {
             notes.push(format!("{} has more messages than the {MOST_HELD} that were looked at", self.name));
         }
@@ -138,11 +164,12 @@ impl Sqs {
 }
 
 impl Queue for Sqs {
-    async fn receive(&self, patience: Patience) -> Result<Vec<Message>, String> {
+    async fn receive(&self, patience: Patience) -> Result<Vec<Message>, Failed> {
         let seconds = i32::from(patience == Patience::Second);
         let request = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10);
         let answer = request.visibility_timeout(HIDDEN).wait_time_seconds(seconds).send().await;
-        let answer = answer.map_err(|error| with_causes(&error))?;
+        let answer = answer
+            .map_err(|error| Failed { why: with_causes(&error), may_hide: error.as_service_error().is_none() })?;
         let message = |message: aws_sdk_sqs::types::Message| {
             Some(Message { id: message.message_id?, handle: message.receipt_handle?, body: message.body? })
         };
@@ -182,17 +209,37 @@ fn all_done(failed: &[aws_sdk_sqs::types::BatchResultErrorEntry]) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
     /// A queue of a test.
     #[derive(Default)]
     struct Shelf {
         visible: RefCell<Vec<String>>,
         hidden: RefCell<Vec<String>>,
+        /// How many requests are answered; the next one is not.
+        answers: Cell<Option<usize>>,
+    }
+
+    fn watch(shelf: &Shelf) -> Watch<&Shelf> {
+        Watch::new(shelf, "the quarantine", Stopping::never())
+    }
+
+    async fn look<T>(watch: &mut Watch<&Shelf>, read: impl Fn(&str) -> Option<T>) -> (Vec<T>, Result<(), String>) {
+        let mut found = Vec::new();
+        let looked = watch.look(Patience::None, read, &mut found).await;
+        (found, looked)
+    }
+
+    fn ours(body: &str) -> Option<String> {
+        body.starts_with("our").then(|| body.to_owned())
     }
 
     impl Queue for &Shelf {
-        async fn receive(&self, _: Patience) -> Result<Vec<Message>, String> {
+        async fn receive(&self, _: Patience) -> Result<Vec<Message>, Failed> {
+            if self.answers.get() == Some(0) {
+                return Err(Failed { why: "timed out".into(), may_hide: true });
+            }
+            self.answers.set(self.answers.get().map(|left| left - 1));
             let mut visible = self.visible.borrow_mut();
             let count = visible.len().min(3);
             let taken: Vec<_> = visible.drain(..count).collect();
@@ -216,11 +263,10 @@ mod tests {
     async fn own_messages_are_removed_and_others_shown_again() {
         let shelf = Shelf::default();
         shelf.visible.borrow_mut().extend(["a", "our 1", "b", "c", "our 2", "our 3", "d"].map(str::to_owned));
-        let mut watch = Watch::new(&shelf, "the quarantine");
-        let ours = |body: &str| body.starts_with("our").then(|| body.to_owned());
-        assert_eq!(watch.look(Patience::None, ours).await.unwrap(), ["our 1", "our 2", "our 3"]);
+        let mut watch = watch(&shelf);
+        assert_eq!(look(&mut watch, ours).await.0, ["our 1", "our 2", "our 3"]);
         shelf.visible.borrow_mut().push("our 4".into());
-        assert_eq!(watch.look(Patience::None, ours).await.unwrap(), ["our 4"]);
+        assert_eq!(look(&mut watch, ours).await.0, ["our 4"]);
         let notes = watch.leave(|body| body == "our 2").await;
         let mut left = shelf.visible.take();
         left.sort();
@@ -237,10 +283,34 @@ mod tests {
     #[tokio::test]
     async fn message_that_comes_again_counts_once() {
         let shelf = Shelf::default();
-        let mut watch = Watch::new(&shelf, "the quarantine");
+        let mut watch = watch(&shelf);
         for expected in [1, 0] {
             shelf.visible.borrow_mut().push("ours".into());
-            assert_eq!(watch.look(Patience::None, |body| Some(body.len())).await.unwrap().len(), expected);
+            assert_eq!(look(&mut watch, ours).await, (vec!["ours".to_owned(); expected], Ok(())));
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_found_before_an_error_is_found_and_what_may_be_hidden_is_told() {
+        let shelf = Shelf { answers: Cell::new(Some(1)), ..Shelf::default() };
+        shelf.visible.borrow_mut().extend(["our 1", "a", "our 2", "our 3"].map(str::to_owned));
+        let mut watch = watch(&shelf);
+        let (found, looked) = look(&mut watch, ours).await;
+        assert_eq!(found, ["our 1", "our 2"]);
+        assert_eq!(looked.unwrap_err(), "could not read the quarantine: timed out");
+        let notes = watch.leave(|_| false).await;
+        assert!(
+            notes.iter().any(|note| note.contains("in the quarantine may stay hidden for 10 minutes")),
+            "{notes:?}"
+        );
+        assert_eq!(shelf.hidden.take(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn stopped_look_asks_for_no_more() {
+        let shelf = Shelf::default();
+        shelf.visible.borrow_mut().extend(["our 1", "our 2", "our 3", "our 4"].map(str::to_owned));
+        let mut watch = Watch::new(&shelf, "the quarantine", Stopping::now());
+        assert_eq!(look(&mut watch, ours).await.0, ["our 1", "our 2", "our 3"]);
     }
 }

@@ -112,7 +112,8 @@ pub struct Counts {
     pub table: Count,
     /// Messages from the exchange; none where nobody subscribed.
     pub exchange: Option<Count>,
-    /// Of them, those that came by way of the queue for what nobody subscribed to.
+    /// Of them, those that came by way of the exchange for what nobody subscribed to, `<exchange>.unrouted`: their routing
+    /// key doesn't end with the run's mark, or they were published there.
     pub unrouted: usize,
     /// Messages in the quarantine.
     pub quarantine: Count,
@@ -184,7 +185,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A report with something of everything.
-    pub(super) fn report() -> Report {
+    pub(in super::super) fn report() -> Report {
         let row = |name: &str, outcome, times| RowReport {
             name: name.into(),
             about: format!("What {name} shows"),

@@ -56,8 +56,13 @@ pub struct Row {
 pub enum Put {
     /// A story of a feed.
     Story(Story),
-    /// The data of a record on the stream, with `{id}`, `{thread}` and `{provider}` for those of the run.
-    Record(Vec<u8>),
+    /// A record on the stream.
+    Record {
+        /// What it holds, with `{id}`, `{thread}` and `{provider}` for those of the run.
+        data: Vec<u8>,
+        /// The stories that it shares its partition key with, so that they wait for it. Left out: a key of its own.
+        thread: Option<String>,
+    },
 }
 
 /// A story of a feed, without what differs from run to run.

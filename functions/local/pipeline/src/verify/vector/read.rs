@@ -29,6 +29,7 @@ struct Form {
 struct Record {
     text: Option<String>,
     bytes: Option<Vec<u8>>,
+    thread: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -109,7 +110,7 @@ fn read_rows(document: &DeTable<'_>, findings: &mut Vec<Finding>) -> Vec<Row> {
         });
         return Vec::new();
     };
-    let mut names = HashSet::new();
+    let (mut names, mut threads) = (HashSet::new(), HashSet::new());
     let mut rows = Vec::new();
     for (index, table) in tables.iter().enumerate() {
         let mut spot = Spot { span: table.span(), row: format!("rows[{index}]"), findings };
@@ -120,7 +121,12 @@ fn read_rows(document: &DeTable<'_>, findings: &mut Vec<Finding>) -> Vec<Row> {
                 spot.report("name", "another row has it");
             }
         }
-        rows.extend(form.row(&mut spot));
+        let Some(row) = form.row(&mut spot) else { continue };
+        // In the quarantine they could not be told from each other.
+        if matches!(row.put, Put::Record { .. }) && !threads.insert(row.thread().to_owned()) {
+            spot.report("record.thread", "another record has it");
+        }
+        rows.push(row);
     }
     rows
 }
@@ -197,10 +203,10 @@ impl Form {
         let model = self.model.and_then(|model| model.trick(spot));
         let put = put(self.story, self.record, spot);
         let expect = self.expect.expect(spot);
-        if matches!((&put, &expect), (Some(Put::Record(_)), Some(expect)) if expect.is_published()) {
+        if matches!((&put, &expect), (Some(Put::Record { .. }), Some(expect)) if expect.is_published()) {
             spot.report("expect", "a record that comes out is a story: write it as one");
         }
-        if model.is_some() && matches!(put, Some(Put::Record(_))) {
+        if model.is_some() && matches!(put, Some(Put::Record { .. })) {
             spot.report("model", "is never asked about a record that is no story");
         }
         let (put, expect) = (put?, expect?);
@@ -214,12 +220,7 @@ fn put(story: Option<Story>, record: Option<Record>, spot: &mut Spot<'_>) -> Opt
             check(&story, spot);
             Some(Put::Story(story))
         }
-        (None, Some(Record { text: Some(text), bytes: None })) => Some(Put::Record(text.into_bytes())),
-        (None, Some(Record { text: None, bytes: Some(bytes) })) => Some(Put::Record(bytes)),
-        (None, Some(_)) => {
-            spot.report("record", "has either a text or bytes");
-            None
-        }
+        (None, Some(record)) => record.put(spot),
         _ => {
             spot.report("", "has either a story or a record");
             None
@@ -232,12 +233,7 @@ fn check(story: &Story, spot: &mut Spot<'_>) {
     if !(2..=3).contains(&language.len()) || !language.bytes().all(|letter| letter.is_ascii_lowercase()) {
         spot.report("story.language", format!("is {language:?}; two or three lower-case letters are allowed"));
     }
-    if let Some(thread) = story.thread.as_deref().filter(|thread| !is_name(thread)) {
-        spot.report(
-            "story.thread",
-            format!("is {thread:?}; 1 to 40 lower-case letters, digits and hyphens are allowed"),
-        );
-    }
+    check_thread("story.thread", story.thread.as_deref(), spot);
     if story.take == 0 {
         spot.report("story.take", "is 0; takes are counted from 1");
     }
@@ -258,6 +254,28 @@ fn check(story: &Story, spot: &mut Spot<'_>) {
         if let Some(given) = given.filter(|given| !(100..=most).contains(given)) {
             spot.report(member, format!("is {given}; 100 to {most} are allowed"));
         }
+    }
+}
+
+fn check_thread(member: &str, thread: Option<&str>, spot: &mut Spot<'_>) {
+    if let Some(thread) = thread.filter(|thread| !is_name(thread)) {
+        spot.report(member, format!("is {thread:?}; 1 to 40 lower-case letters, digits and hyphens are allowed"));
+    }
+}
+
+impl Record {
+    fn put(self, spot: &mut Spot<'_>) -> Option<Put> {
+        let Self { text, bytes, thread } = self;
+        check_thread("record.thread", thread.as_deref(), spot);
+        let data = match (text, bytes) {
+            (Some(text), None) => text.into_bytes(),
+            (None, Some(bytes)) => bytes,
+            _ => {
+                spot.report("record", "has either a text or bytes");
+                return None;
+            }
+        };
+        Some(Put::Record { data, thread })
     }
 }
 
@@ -399,6 +417,21 @@ mod tests {
         );
         let found = problems(&text);
         assert_eq!(found.len(), 5, "{found:#?}");
+    }
+
+    #[test]
+    fn records_of_one_thread_could_not_be_told_apart() {
+        let record = |name: &str, thread: &str| {
+            row(&format!(
+                "name = \"{name}\"\nrecord = {{text = \"t\", thread = \"{thread}\"}}\nexpect = {{quarantine = \"q\"}}"
+            ))
+        };
+        assert!(Vector::read("v.toml", &(record("a", "x") + &record("b", "y"))).is_ok());
+        assert_eq!(
+            problems(&(record("a", "x") + &record("b", "x"))),
+            ["v.toml:5:1: b.record.thread: another record has it"]
+        );
+        assert!(problems(&record("a", "X"))[0].starts_with("v.toml:1:1: a.record.thread: is \"X\"; 1 to 40"));
     }
 
     #[test]
