@@ -3,7 +3,6 @@
 use std::{fmt::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
-use local::rabbitmq::choice::Choice;
 use simulator::Pace;
 
 use super::options::Start;
@@ -29,7 +28,7 @@ pub struct Bench {
 
     /// The RabbitMQ, as for the demo
     #[arg(long, value_name = "WHICH", default_value = "auto", env = "NEWSLOOM_LOCAL_BROKER", hide_env_values = true)]
-    broker: Choice,
+    broker: String,
 
     /// How long the lexicon takes for a request, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 20)]
@@ -67,14 +66,10 @@ impl Bench {
     }
 
     async fn measured(&self) -> anyhow::Result<Report> {
-        // The ingester is started in another folder.
-        let absolute = |folder: &PathBuf| {
-            folder.canonicalize().map_err(|error| anyhow::anyhow!("{} can't be used: {error}", folder.display()))
-        };
         let start = Start {
             config: self.config.clone(),
             folder: self.folder.clone(),
-            programs: self.programs.as_ref().map(absolute).transpose()?,
+            programs: self.programs.clone(),
             aws_endpoint: None,
             broker: self.broker.clone(),
             latency: self.latency,

@@ -101,7 +101,8 @@ impl Start {
         let failed = |error: std::io::Error| Problems::of(&*folder, format!("can't be used: {error}"));
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
         let programs = match &self.programs {
-            Some(folder) => Programs { folder: folder.clone() },
+            // The ingester is started in another folder.
+            Some(folder) => Programs { folder: std::path::absolute(folder).map_err(failed)? },
             None => Programs::beside_this_one().map_err(failed)?,
         };
         Ok(pipeline::Options {
