@@ -99,13 +99,15 @@ end() { kill -9 "$(cat pid)" 2>/dev/null; }
 case $1 in
     version) [ ! -e down ] || { echo "Cannot connect to the Docker daemon" >&2; exit 1; } ;;
     run)
+        # As long as the image is fetched.
+        [ ! -e slow ] || { echo $$ > fetching; exec sleep 1000; }
         for argument in "$@"; do
             case $argument in 127.0.0.1:*:5672) port=${argument#127.0.0.1:}; echo "${port%:5672}" > port ;; esac
         done
         begin; echo c0ffee ;;
     restart) end; begin ;;
     kill | stop) end ;;
-    rm) end; touch removed ;;
+    rm) end; rm -f made; touch removed ;;
 esac
 "#;
 
@@ -197,6 +199,24 @@ async fn a_container_is_removed_even_when_whoever_uses_it_is_killed() {
     chooser.process.kill().unwrap();
     chooser.process.wait().unwrap();
     soon("its removal", || folder.path().join("removed").exists());
+}
+
+#[tokio::test]
+async fn a_container_that_was_being_made_is_removed_though_it_comes_late() {
+    let folder = docker();
+    let path = folder.path().to_str().unwrap();
+    fs::write(folder.path().join("slow"), "").unwrap();
+    let mut chooser = Chooser::start("container", path, &[("FOLDER", path)]);
+    let read = |file: &str| fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+    soon("the command", || read("fetching").ends_with('\n'));
+    chooser.process.kill().unwrap();
+    chooser.process.wait().unwrap();
+    soon("its first removal", || folder.path().join("removed").exists());
+    fs::write(folder.path().join("made"), "by the daemon").unwrap();
+    soon("its removal", || !folder.path().join("made").exists());
+    let stat = format!("/proc/{}/stat", read("fetching").trim());
+    let runs = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+    soon("the command's end", || !runs());
 }
 
 #[test]

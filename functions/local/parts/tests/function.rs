@@ -94,8 +94,8 @@ async fn a_process_that_never_gets_ready_says_why() {
 #[tokio::test]
 async fn a_frozen_process_answers_when_it_is_thawed() {
     let function = bootstrap().start().await.unwrap();
+    // It has asked for an event. After an answer it might be frozen before it asks for the next.
     function.ready().await.unwrap();
-    assert!(function.invoke(&json!({ "echo": 1 })).await.json().is_object());
     function.freeze().await.unwrap();
     let soon = Options { timeout: Duration::from_millis(300), ..Options::default() };
     assert_eq!(function.invoke_with(r#"{"echo":1}"#, soon).await.outcome, Outcome::TimedOut);

@@ -1,12 +1,12 @@
 //! RabbitMQ in a container, by Docker or Podman.
 
 use std::{
-    io,
+    io::{self, Write},
     net::{Ipv4Addr, TcpListener},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{PASSWORD, USER, install};
@@ -20,10 +20,23 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How long a command may take: the image may have to be fetched.
 const COMMAND: Duration = Duration::from_mins(10);
 
-/// Removes the container when its input ends, which it does at the end of this process, however that ends.
+/// How long dropping a container waits for its removal, which goes on after that.
+const REMOVAL: Duration = Duration::from_secs(20);
+
+/// Removes the container when its input ends, which it does at the end of this process, however that ends. A line read
+/// is the id of the command that makes the container; an empty one says that it is made. Before that the command is
+/// killed, and as the daemon may go on with it for a moment, one removal is not enough.
 const SCRIPT: &str = r#"
-while read -r line; do :; done
-"$1" rm -f -v "$2"
+making= made=
+while read -r line; do
+    making=$line
+    [ -n "$line" ] || made=1
+done
+[ -z "$making" ] || kill -9 "$making"
+for try in 1 2 3 4 5 6 7 8 9 10; do
+    "$1" rm -f -v "$2" && [ -n "$made" ] && break
+    sleep 0.3
+done
 "#;
 
 /// A container that runs, or was stopped. Dropping it removes it.
@@ -61,7 +74,8 @@ impl Container {
         let port = free_port().map_err(|error| format!("no free port: {error}"))?;
         // Before there is anything to remove, so that nothing is left whenever we end.
         let (keeper, input) = keep(&engine, &name).map_err(|error| format!("/bin/sh: {error}"))?;
-        let container = Self { engine, name, port, keeper, input };
+        let mut container = Self { engine, name, port, keeper, input };
+        let Self { engine, name, input, .. } = &mut container;
         let (published, user, password) = (
             format!("127.0.0.1:{port}:5672"),
             format!("RABBITMQ_DEFAULT_USER={USER}"),
@@ -72,7 +86,7 @@ impl Container {
             "run",
             "-d",
             "--name",
-            &container.name,
+            name.as_str(),
             "--hostname",
             "newsloom",
             "-p",
@@ -83,7 +97,9 @@ impl Container {
             &password,
             IMAGE,
         ];
-        run(&container.engine, &arguments, COMMAND).await?;
+        let mut tell = |line: &str| input.as_mut().is_some_and(|input| writeln!(input, "{line}").is_ok());
+        run_told(engine, &arguments, COMMAND, |id| _ = tell(&id.to_string())).await?;
+        tell("");
         Ok(container)
     }
 
@@ -101,16 +117,34 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         drop(self.input.take());
-        let _ = self.keeper.wait();
+        let begin = Instant::now();
+        while matches!(self.keeper.try_wait(), Ok(None)) && begin.elapsed() < REMOVAL {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
 /// What the command wrote, or what it said on failing.
 async fn run(engine: &Path, arguments: &[&str], patience: Duration) -> Result<String, String> {
+    run_told(engine, arguments, patience, drop).await
+}
+
+/// The same, and tells the id of the command's process.
+async fn run_told(
+    engine: &Path,
+    arguments: &[&str],
+    patience: Duration,
+    started: impl FnOnce(u32),
+) -> Result<String, String> {
     let what = format!("{} {}", engine.display(), arguments.first().unwrap_or(&""));
     let mut command = tokio::process::Command::new(engine);
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-    let output = match tokio::time::timeout(patience, command.output()).await {
+    command.args(arguments).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let command = command.spawn().map_err(|error| format!("{what}: {error}"))?;
+    if let Some(id) = command.id() {
+        started(id);
+    }
+    let output = match tokio::time::timeout(patience, command.wait_with_output()).await {
         Err(_) => return Err(format!("{what} took more than {} seconds", patience.as_secs())),
         Ok(output) => output.map_err(|error| format!("{what}: {error}"))?,
     };
