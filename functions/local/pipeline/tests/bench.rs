@@ -44,9 +44,11 @@ fn mistakes_on_the_command_line_are_told_before_anything_starts() {
     for (arguments, expected) in [
         (["--rate", "0"], "a number above 0 is needed"),
         (["--items", "0"], "a number from 1 on is needed"),
-        (["--programs", "/nowhere"], "/nowhere can't be used"),
+        (["--programs", "/nowhere"], "ingester, enrich, publish, consume are not in /nowhere"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_newsloom-local")).arg("bench").args(arguments).output().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_newsloom-local"));
+        command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.."));
+        let output = command.arg("bench").args(arguments).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && text.contains(expected), "{arguments:?}: {text}");
     }
