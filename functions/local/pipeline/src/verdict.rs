@@ -47,11 +47,13 @@ impl Verdict {
     /// When the table or a queue can't be asked.
     pub async fn of(pipeline: &Pipeline, subscriber: &Subscriber) -> Result<Self, NotCounted> {
         let started = Instant::now();
-        let mut ledger = Ledger::of(pipeline, subscriber).await?;
-        while !ledger.is_settled() && started.elapsed() < PATIENCE {
+        let ledger = loop {
+            let ledger = Ledger::of(pipeline, subscriber).await;
+            if ledger.as_ref().is_ok_and(Ledger::is_settled) || started.elapsed() >= PATIENCE {
+                break ledger?;
+            }
             tokio::time::sleep(Duration::from_millis(100)).await;
-            ledger = Ledger::of(pipeline, subscriber).await?;
-        }
+        };
         let stored = ledger::stored(pipeline).await?;
         let sent = ledger::sent(pipeline, &stored);
         let published: BTreeSet<_> = subscriber.look(|account| account.ages.keys().cloned().collect());
