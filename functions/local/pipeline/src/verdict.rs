@@ -57,7 +57,11 @@ impl Verdict {
         let stored = ledger::stored(pipeline).await?;
         let sent = ledger::sent(pipeline, &stored);
         let published: BTreeSet<_> = subscriber.look(|account| account.ages.keys().cloned().collect());
-        let quarantine = quarantine(pipeline).await?;
+        let mut quarantine = quarantine(pipeline).await?;
+        quarantine.sort_by_key(ledger::place);
+        quarantine.dedup_by_key(|record| ledger::place(record));
+        // At a named endpoint messages were counted.
+        let ledger = Ledger { refused: quarantine.len(), ..ledger };
         let refused_ids: BTreeSet<_> = quarantine.iter().filter_map(|record| record.id.clone()).collect();
         let refused_sent = refused_ids.intersection(&sent).count();
         let mut verdict = Self {
