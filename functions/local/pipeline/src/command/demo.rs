@@ -18,6 +18,7 @@ use crate::{Pipeline, ledger::Ledger, pipeline::Options, subscriber::Subscriber,
 
 /// `newsloom-local demo`.
 #[derive(Args, Debug)]
+#[allow(rustdoc::invalid_html_tags, reason = "these comments are what --help shows")]
 pub struct Demo {
     #[command(flatten)]
     start: Start,

@@ -39,6 +39,7 @@ For a pipeline on this machine only: --folder, --programs, --broker, --latency, 
 For one on AWS only: --stack and --terraform.
 
 Exit status: 0 as expected, 1 something isn't, 2 it could not be tried or told, 130 stopped by a signal.")]
+#[allow(rustdoc::invalid_html_tags, reason = "these comments are what --help shows")]
 pub struct Options {
     #[command(flatten)]
     given: Given,
